@@ -1,0 +1,68 @@
+// nogil/errors.hpp -- the exceptions of the library, under Python's names.
+//
+// Each derives from the standard exception that a C++ reader would expect:
+//
+//   std::invalid_argument
+//     ValueError              a bad number: Semaphore(-1), Barrier(0)
+//   std::runtime_error
+//     Error                   whatever else the library throws
+//       RuntimeError          the wrong state or the wrong owner: release() of a free lock
+//       TimeoutError          the time given is over
+//       CancelledError        the task was cancelled before it had a result
+//       InvalidStateError     a future was set twice
+//       BrokenBarrierError    a barrier was aborted, reset, or timed out
+//       DeadlockError         waiting would never end: the text names the cycle
+//
+// A call that throws one of these has changed nothing, unless it says otherwise.
+//
+// Python   Builtin ValueError, RuntimeError and TimeoutError, threading's
+//          BrokenBarrierError, concurrent.futures' CancelledError and
+//          InvalidStateError. DeadlockError is ours.
+
+#pragma once
+
+#include <stdexcept>
+
+namespace nogil {
+
+class ValueError : public std::invalid_argument {
+ public:
+  using std::invalid_argument::invalid_argument;
+};
+
+class Error : public std::runtime_error {
+ public:
+  using std::runtime_error::runtime_error;
+};
+
+class RuntimeError : public Error {
+ public:
+  using Error::Error;
+};
+
+class TimeoutError : public Error {
+ public:
+  using Error::Error;
+};
+
+class CancelledError : public Error {
+ public:
+  using Error::Error;
+};
+
+class InvalidStateError : public Error {
+ public:
+  using Error::Error;
+};
+
+class BrokenBarrierError : public Error {
+ public:
+  using Error::Error;
+};
+
+class DeadlockError : public Error {
+ public:
+  using Error::Error;
+};
+
+}  // namespace nogil
