@@ -53,6 +53,10 @@ struct alignas(kCacheLine) ThreadRecord {
   int native_id = 0;
   void* thread = nullptr;  // its nogil::Thread's shared state, if it has one
 
+  // Called with `thread` when the thread is gone from the registry, without its lock: at
+  // the thread's end, or in a child process that it was not forked into.
+  void (*at_end)(void* thread, bool forked_away) noexcept = nullptr;
+
   ThreadRecord* next_free = nullptr;
   std::uint32_t slot = 0;
   std::uint32_t uses = 0;
@@ -82,6 +86,15 @@ class ThreadRegistry {
     }
   }
 
+  // Slots are never given up: [0, slots()) have a record each, living or free.
+  std::uint32_t slots() noexcept {
+    const RawGuard guard(lock_);
+    return slots_;
+  }
+  ThreadRecord& at(std::uint32_t slot) noexcept {
+    return chunks_[chunk_of(slot)].load(std::memory_order_acquire)[slot - first_slot(chunk_of(slot))];
+  }
+
   // Guards names and the like in all records.
   RawLock& lock() noexcept { return lock_; }
 
@@ -104,10 +117,6 @@ class ThreadRegistry {
     return static_cast<int>(std::bit_width(slot / kFirstChunk + 1)) - 1;
   }
   static constexpr std::uint32_t first_slot(int chunk) noexcept { return kFirstChunk * ((1u << chunk) - 1); }
-
-  ThreadRecord& at(std::uint32_t slot) noexcept {
-    return chunks_[chunk_of(slot)].load(std::memory_order_relaxed)[slot - first_slot(chunk_of(slot))];
-  }
 
   ThreadRecord& take_slot();
   void retire(ThreadRecord& record) noexcept;
@@ -181,14 +190,19 @@ inline void ThreadRegistry::free(ThreadRecord& record) noexcept {
   record.name.clear();
   record.daemon = false;
   record.thread = nullptr;
+  record.at_end = nullptr;
   record.next_free = nullptr;
   (oldest_free_ == nullptr ? oldest_free_ : newest_free_->next_free) = &record;
   newest_free_ = &record;
 }
 
-inline void ThreadRegistry::at_thread_exit(void* record) noexcept {
+inline void ThreadRegistry::at_thread_exit(void* arg) noexcept {
+  ThreadRecord& record = *static_cast<ThreadRecord*>(arg);
+  void* const thread = record.thread;
+  const auto at_end = record.at_end;
   t_thread_id = 0;
-  g_threads.retire(*static_cast<ThreadRecord*>(record));
+  g_threads.retire(record);
+  if (at_end != nullptr) at_end(thread, false);
 }
 
 inline void ThreadRegistry::before_fork() noexcept {
@@ -205,8 +219,12 @@ inline void ThreadRegistry::after_fork_in_child() noexcept {
     ThreadRecord& record = g_threads.at(slot);
     record.guard.reset_after_fork();
     const std::uint32_t id = record.id.load(std::memory_order_relaxed);
-    if (id == t_thread_id) record.native_id = static_cast<int>(::syscall(SYS_gettid));
-    else if (id != 0) g_threads.free(record);
+    if (id == t_thread_id) {
+      record.native_id = static_cast<int>(::syscall(SYS_gettid));
+    } else if (id != 0) {
+      if (record.at_end != nullptr) record.at_end(record.thread, true);
+      g_threads.free(record);
+    }
   }
 }
 

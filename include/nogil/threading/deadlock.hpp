@@ -25,6 +25,7 @@
 
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <utility>
 
@@ -58,12 +59,13 @@ void set_name(const auto& lock, std::string name) {
 // "Thread-3 waits for 'c', held by Thread-4\n". Empty when there is none. Each line was
 // true at some moment during the call.
 inline std::string describe_waits() {
-  std::vector<detail::WaitEdge> edges;
-  platform::g_threads.for_each([&](platform::ThreadRecord& record) {
-    if (const detail::WaitEdge edge = detail::wait_edge(record); edge.lock != nullptr) edges.push_back(edge);
-  });
   std::string text;
-  for (const detail::WaitEdge& edge : edges) text += detail::describe_edge(edge) + "\n";
+  for (std::uint32_t slot = 0; slot < platform::g_threads.slots(); ++slot) {
+    const detail::WaitEdge edge = detail::wait_edge(platform::g_threads.at(slot));
+    if (edge.lock == nullptr) continue;
+    detail::describe_edge(text, edge);
+    text.append("\n");
+  }
   return text;
 }
 

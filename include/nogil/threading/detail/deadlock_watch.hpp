@@ -22,12 +22,11 @@
 #pragma once
 
 #include <atomic>
+#include <cstddef>
 #include <cstdint>
 #include <cstdlib>
 #include <cstring>
 #include <string>
-#include <utility>
-#include <vector>
 
 #include "nogil/errors.hpp"
 #include "nogil/platform/native.hpp"
@@ -64,41 +63,48 @@ inline DeadlockPolicy deadlock_policy() noexcept {
 
 // ---- Names of locks ----------------------------------------------------------------
 
-// By address. Never deleted, as threads may outlive main().
-struct LockNames {
-  platform::RawLock guard;
-  std::vector<std::pair<const void*, std::string>> names;
+// By address, in a list that only grows, as threads may outlive main().
+struct LockName {
+  const void* lock = nullptr;
+  std::string name;
+  LockName* next = nullptr;
 };
 
-inline LockNames& lock_names() {
-  [[maybe_unused]] static LockNames* const names = new LockNames;
-  return *names;
+[[gnu::visibility("default")]] inline constinit platform::RawLock g_lock_names_guard;
+[[gnu::visibility("default")]] inline constinit LockName* g_lock_names = nullptr;
+
+// With g_lock_names_guard held; null if it has none.
+inline LockName* find_lock_name(const void* lock) noexcept {
+  LockName* entry = g_lock_names;
+  while (entry != nullptr && entry->lock != lock) entry = entry->next;
+  return entry;
 }
 
 inline void name_lock(const void* lock, std::string name) {
-  LockNames& all = lock_names();
-  const platform::RawGuard guard(all.guard);
-  for (auto& [address, known] : all.names) {
-    if (address == lock) {
-      known = std::move(name);
+  const platform::RawGuard guard(g_lock_names_guard);
+  LockName* entry = find_lock_name(lock);
+  if (entry == nullptr) {
+    entry = new LockName{.lock = lock, .name = {}, .next = g_lock_names};
+    g_lock_names = entry;
+  }
+  entry->name.swap(name);
+}
+
+inline void describe_lock(std::string& text, const void* lock, LockKind kind) {
+  {
+    const platform::RawGuard guard(g_lock_names_guard);
+    const LockName* const entry = find_lock_name(lock);
+    if (entry != nullptr && !entry->name.empty()) {
+      text.append("'").append(entry->name).append("'");
       return;
     }
   }
-  all.names.emplace_back(lock, std::move(name));
-}
-
-inline std::string describe_lock(const void* lock, LockKind kind) {
-  {
-    LockNames& all = lock_names();
-    const platform::RawGuard guard(all.guard);
-    for (const auto& [address, name] : all.names) {
-      if (address == lock && !name.empty()) return "'" + name + "'";
-    }
-  }
-  static constexpr char kDigits[] = "0123456789abcdef";
-  std::string text;
-  for (auto rest = reinterpret_cast<std::uintptr_t>(lock); rest != 0; rest /= 16) text.insert(0, 1, kDigits[rest % 16]);
-  return (kind == LockKind::kLock ? "Lock 0x" : "RLock 0x") + text;
+  char digits[2 * sizeof(std::uintptr_t)];
+  char* first = digits + sizeof digits;
+  auto rest = reinterpret_cast<std::uintptr_t>(lock);
+  for (; rest != 0; rest /= 16) *--first = "0123456789abcdef"[rest % 16];
+  text.append(kind == LockKind::kLock ? "Lock 0x" : "RLock 0x");
+  text.append(first, static_cast<std::size_t>(digits + sizeof digits - first));
 }
 
 // ---- The walk ----------------------------------------------------------------------
@@ -137,39 +143,39 @@ inline WaitEdge wait_edge(std::uint32_t thread) noexcept {
   return edge.waiter == thread && edge.endless ? edge : WaitEdge();
 }
 
-// Calls visit(edge) along the chain of waits from thread `me`. True if it comes back.
-template <class Visit>
-bool walk_waits(std::uint32_t me, Visit visit) {
+// Follows the chain of waits from thread `me`, and keeps the first `room` edges of it.
+// The length of the cycle if it comes back to `me`, else 0.
+inline std::size_t walk_waits(std::uint32_t me, WaitEdge* edges, std::size_t room) noexcept {
   std::uint32_t landmark = 0;  // to notice a cycle of others, which `me` only waits for (R. P. Brent, 1980)
-  std::uint64_t steps = 0;
-  for (std::uint32_t thread = me;;) {
+  std::uint32_t thread = me;
+  for (std::size_t length = 0;;) {
     const WaitEdge edge = wait_edge(thread);
-    if (edge.lock == nullptr || edge.holder == 0 || edge.holder == landmark) return false;
-    visit(edge);
-    if (edge.holder == me) return true;
+    if (edge.lock == nullptr || edge.holder == 0 || edge.holder == landmark) return 0;
+    if (length < room) edges[length] = edge;
+    ++length;
+    if (edge.holder == me) return length;
     thread = edge.holder;
-    if ((steps & (steps + 1)) == 0) landmark = thread;
-    ++steps;
+    if ((length & (length - 1)) == 0) landmark = thread;
   }
 }
 
-inline std::string thread_name(std::uint32_t id) {
+inline void describe_thread(std::string& text, std::uint32_t id) {
   platform::ThreadRecord* const record = platform::g_threads.find(id);
   const platform::RawGuard guard(platform::g_threads.lock());
-  return record == nullptr ? "a thread that has ended" : platform::ThreadRegistry::name_of(*record);
+  if (record == nullptr) text.append("a thread that has ended");
+  else text.append(platform::ThreadRegistry::name_of(*record));
 }
 
-inline std::string describe_edge(const WaitEdge& edge) {
-  std::string text = thread_name(edge.waiter) + " waits for " + describe_lock(edge.lock, edge.kind);
-  if (edge.holder == 0) return text + ", just released";
-  return text + ", held by " + thread_name(edge.holder);
-}
-
-inline std::string describe_cycle(const std::vector<WaitEdge>& cycle) {
-  std::string text = "deadlock: ";
-  for (const WaitEdge& edge : cycle) text += (&edge == cycle.data() ? "" : "; ") + describe_edge(edge);
-  if (cycle.size() == 1) text += " itself (an RLock may be taken again by its holder, a Lock may not)";
-  return text;
+inline void describe_edge(std::string& text, const WaitEdge& edge) {
+  describe_thread(text, edge.waiter);
+  text.append(" waits for ");
+  describe_lock(text, edge.lock, edge.kind);
+  if (edge.holder == 0) {
+    text.append(", just released");
+  } else {
+    text.append(", held by ");
+    describe_thread(text, edge.holder);
+  }
 }
 
 // ---- Publishing --------------------------------------------------------------------
@@ -194,7 +200,7 @@ class DeadlockWatch {
     if (!endless_ || policy == DeadlockPolicy::kOff) return;
     if (policy == DeadlockPolicy::kByKind && kind_ == LockKind::kLock) return;
     platform::full_fence();
-    if (walk_waits(me(), [](const WaitEdge&) {})) check(policy);
+    if (const std::size_t length = walk_waits(me(), nullptr, 0)) check(policy, length);
   }
 
  private:
@@ -206,33 +212,43 @@ class DeadlockWatch {
     record_->waits_how = how;
   }
 
-  // A walk came back. Makes sure, and does as the policy says.
-  void check(DeadlockPolicy policy) {
+  // A walk came back after `length` steps. Makes sure, and does as the policy says.
+  void check(DeadlockPolicy policy, std::size_t length) {
+    const bool throws = policy != DeadlockPolicy::kReport && may_throw_;
+    WaitEdge* const cycle = new WaitEdge[length];
     std::string text;
     {
       const platform::RawGuard guard(g_detector);
-      std::vector<WaitEdge> cycle;
-      if (!walk_waits(me(), [&](const WaitEdge& edge) { cycle.push_back(edge); })) return;
-      bool only_rlocks = true;
-      for (auto edge = cycle.rbegin(); edge != cycle.rend(); ++edge) {
-        const WaitEdge now = wait_edge(edge->waiter);
-        if (now.lock != edge->lock || now.holder != edge->holder || now.reported) return;
-        only_rlocks = only_rlocks && now.kind == LockKind::kRLock;
+      if (walk_waits(me(), cycle, length) == length && still_there(cycle, length, policy)) {
+        text = "deadlock: ";
+        for (std::size_t i = 0; i < length; ++i) describe_edge(i == 0 ? text : text.append("; "), cycle[i]);
+        if (length == 1) text.append(" itself (an RLock may be taken again by its holder, a Lock may not)");
+        if (throws) publish(nullptr, 0);
+        else mark_reported(cycle, length);
       }
-      if (policy == DeadlockPolicy::kByKind && !only_rlocks) return;
-      text = describe_cycle(cycle);
-      if (policy == DeadlockPolicy::kReport || !may_throw_) mark_reported(cycle);
-      else publish(nullptr, 0);
     }
-    if (policy != DeadlockPolicy::kReport && may_throw_) throw DeadlockError(text);
-    text += '\n';
+    delete[] cycle;
+    if (text.empty()) return;
+    if (throws) throw DeadlockError(text);
+    text.append("\n");
     [[maybe_unused]] const auto written = ::write(STDERR_FILENO, text.data(), text.size());
   }
 
+  // From the end, as the top of this file says why.
+  static bool still_there(const WaitEdge* cycle, std::size_t length, DeadlockPolicy policy) noexcept {
+    for (std::size_t i = length; i-- > 0;) {
+      const WaitEdge now = wait_edge(cycle[i].waiter);
+      if (now.lock != cycle[i].lock || now.holder != cycle[i].holder || now.reported) return false;
+      if (policy == DeadlockPolicy::kByKind && now.kind != LockKind::kRLock) return false;
+    }
+    return true;
+  }
+
   // They go on waiting, and whoever of them looks again must not report it again.
-  static void mark_reported(const std::vector<WaitEdge>& cycle) noexcept {
-    for (const WaitEdge& edge : cycle) {
-      platform::ThreadRecord* const record = platform::g_threads.find(edge.waiter);
+  static void mark_reported(const WaitEdge* cycle, std::size_t length) noexcept {
+    for (std::size_t i = 0; i < length; ++i) {
+      platform::ThreadRecord* const record = platform::g_threads.find(cycle[i].waiter);
+      if (record == nullptr) continue;  // somebody else released its Lock, and it has ended
       const platform::RawGuard guard(record->guard);
       record->waits_how |= kReported;
     }

@@ -1,0 +1,5 @@
+// nogil/nogil.hpp -- the whole library, but for the parts that need another one.
+
+#pragma once
+
+#include "nogil/threading.hpp"

@@ -1,0 +1,12 @@
+// nogil/threading.hpp -- everything of Python's threading module.
+
+#pragma once
+
+#include "nogil/threading/barrier.hpp"
+#include "nogil/threading/condition.hpp"
+#include "nogil/threading/deadlock.hpp"
+#include "nogil/threading/event.hpp"
+#include "nogil/threading/lock.hpp"
+#include "nogil/threading/rlock.hpp"
+#include "nogil/threading/rwlock.hpp"
+#include "nogil/threading/semaphore.hpp"
