@@ -10,7 +10,7 @@
 // Threads    Everything here may be called from any thread at any time, also before
 //            main() begins and after it has returned.
 // Fork       In the child the thread that forked keeps its number; the others' records
-//            are freed, as those threads are not there.
+//            and the locks of these tables are freed, as those threads are not there.
 // Cost       thread_id() is a load and a test. The first call of a thread takes a lock,
 //            and may allocate (each doubling of the most threads alive).
 
@@ -98,6 +98,10 @@ class ThreadRegistry {
   // Guards names and the like in all records.
   RawLock& lock() noexcept { return lock_; }
 
+  // For who looks at several records' waits at once (the deadlock watch). Taken before a
+  // record's guard and before lock().
+  RawLock& watch_lock() noexcept { return watch_lock_; }
+
   // What to call a thread, under lock(): the name it was given, else as Python does.
   static std::string name_of(const ThreadRecord& record) {
     if (!record.name.empty()) return record.name;
@@ -127,6 +131,7 @@ class ThreadRegistry {
   static void after_fork_in_child() noexcept;
 
   RawLock lock_;
+  RawLock watch_lock_;
   bool prepared_ = false;  // the key and the fork handlers exist
   pthread_key_t key_ = 0;
   std::uint32_t slots_ = 0;              // ever used: [0, slots_)
@@ -215,6 +220,7 @@ inline void ThreadRegistry::after_fork_in_parent() noexcept {
 
 inline void ThreadRegistry::after_fork_in_child() noexcept {
   g_threads.lock_.reset_after_fork();
+  g_threads.watch_lock_.reset_after_fork();
   for (std::uint32_t slot = 0; slot < g_threads.slots_; ++slot) {
     ThreadRecord& record = g_threads.at(slot);
     record.guard.reset_after_fork();

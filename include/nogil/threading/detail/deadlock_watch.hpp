@@ -13,8 +13,8 @@
 // changes hands only to a thread that runs, which will publish when it waits.
 //
 // Why none is invented. A walk reads one edge after the other, so by its end the first
-// may be gone. What it found is therefore checked from the end, under the lock
-// g_detector: the last thread waits for a lock that the walker itself holds, so it can
+// may be gone. What it found is therefore checked from the end, under the registry's
+// watch_lock(): the last thread waits for a lock that the walker itself holds, so it can
 // not move; hence what it holds stays held, hence the one before it cannot move either.
 // (Only a Lock can be released by somebody else; see Policy.) Of the threads that find
 // the same cycle the first to check takes itself out of it, so one gets the error.
@@ -45,7 +45,6 @@ enum class LockKind : int { kLock, kRLock };
 enum class DeadlockPolicy : int { kUnread, kByKind, kOff, kReport, kRaise };
 
 [[gnu::visibility("default")]] inline constinit std::atomic<DeadlockPolicy> g_deadlock_policy{DeadlockPolicy::kUnread};
-[[gnu::visibility("default")]] inline constinit platform::RawLock g_detector;
 
 // The environment's NOGIL_DEADLOCK=off|report|raise counts until set_policy() is called.
 inline DeadlockPolicy deadlock_policy() noexcept {
@@ -63,17 +62,17 @@ inline DeadlockPolicy deadlock_policy() noexcept {
 
 // ---- Names of locks ----------------------------------------------------------------
 
-// By address, in a list that only grows, as threads may outlive main().
+// By address, in a list that only grows, as threads may outlive main(). Guarded by the
+// lock of the registry.
 struct LockName {
   const void* lock = nullptr;
   std::string name;
   LockName* next = nullptr;
 };
 
-[[gnu::visibility("default")]] inline constinit platform::RawLock g_lock_names_guard;
 [[gnu::visibility("default")]] inline constinit LockName* g_lock_names = nullptr;
 
-// With g_lock_names_guard held; null if it has none.
+// Null if it has none.
 inline LockName* find_lock_name(const void* lock) noexcept {
   LockName* entry = g_lock_names;
   while (entry != nullptr && entry->lock != lock) entry = entry->next;
@@ -81,7 +80,7 @@ inline LockName* find_lock_name(const void* lock) noexcept {
 }
 
 inline void name_lock(const void* lock, std::string name) {
-  const platform::RawGuard guard(g_lock_names_guard);
+  const platform::RawGuard guard(platform::g_threads.lock());
   LockName* entry = find_lock_name(lock);
   if (entry == nullptr) {
     entry = new LockName{.lock = lock, .name = {}, .next = g_lock_names};
@@ -92,7 +91,7 @@ inline void name_lock(const void* lock, std::string name) {
 
 inline void describe_lock(std::string& text, const void* lock, LockKind kind) {
   {
-    const platform::RawGuard guard(g_lock_names_guard);
+    const platform::RawGuard guard(platform::g_threads.lock());
     const LockName* const entry = find_lock_name(lock);
     if (entry != nullptr && !entry->name.empty()) {
       text.append("'").append(entry->name).append("'");
@@ -218,7 +217,7 @@ class DeadlockWatch {
     WaitEdge* const cycle = new WaitEdge[length];
     std::string text;
     {
-      const platform::RawGuard guard(g_detector);
+      const platform::RawGuard guard(platform::g_threads.watch_lock());
       if (walk_waits(me(), cycle, length) == length && still_there(cycle, length, policy)) {
         text = "deadlock: ";
         for (std::size_t i = 0; i < length; ++i) describe_edge(i == 0 ? text : text.append("; "), cycle[i]);
