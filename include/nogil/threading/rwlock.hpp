@@ -28,7 +28,6 @@
 
 #pragma once
 
-#include <atomic>
 #include <cstdint>
 #include <string>
 
@@ -105,17 +104,12 @@ class RWLock {
   }
 
   // Takes it for writing if that needs no waiting.
-  [[nodiscard]] bool try_acquire_write() noexcept {
-    if (!core_.try_acquire_write()) return false;
-    writer_.store(platform::thread_id(), std::memory_order_relaxed);
-    return true;
-  }
+  [[nodiscard]] bool try_acquire_write() noexcept { return core_.try_acquire_write(platform::thread_id()); }
 
   // Throws RuntimeError, and changes nothing, if this thread does not hold it for writing.
   void release_write() {
     if (!written_here()) [[unlikely]]
       fail("RWLock.release_write", "does not hold the lock for writing");
-    writer_.store(0, std::memory_order_relaxed);
     core_.release_write();
   }
 
@@ -123,7 +117,7 @@ class RWLock {
 
   // How many read it, and whether one writes it, at some moment during the call.
   [[nodiscard]] std::uint32_t readers() const noexcept { return core_.reader_count(); }
-  [[nodiscard]] bool locked() const noexcept { return core_.written(); }
+  [[nodiscard]] bool locked() const noexcept { return core_.writer() != 0; }
 
   // The standard SharedTimedLockable names: std::shared_lock, std::unique_lock, ….
   void lock() { acquire_write(); }
@@ -139,7 +133,7 @@ class RWLock {
   void unlock_shared() { release_read(); }
 
  private:
-  bool written_here() const noexcept { return writer_.load(std::memory_order_relaxed) == platform::thread_id(); }
+  bool written_here() const noexcept { return core_.writer() == platform::thread_id(); }
 
   [[gnu::noinline, gnu::cold]] bool acquire_read_slow(platform::Wait& wait) {
     if (!core_.acquire_read_slow(wait)) return false;
@@ -148,9 +142,7 @@ class RWLock {
   }
 
   [[gnu::noinline, gnu::cold]] bool acquire_write_slow(platform::Wait& wait) {
-    if (!core_.acquire_write_slow(wait)) return false;
-    writer_.store(platform::thread_id(), std::memory_order_relaxed);
-    return true;
+    return core_.acquire_write_slow(platform::thread_id(), wait);
   }
 
   [[gnu::noinline, gnu::cold]] void require_not_held(const char* call) const {
@@ -163,10 +155,7 @@ class RWLock {
     throw RuntimeError(std::string(call) + ": the calling thread " + why);
   }
 
-  // The attribute lets writer_ fill the four bytes that core_ leaves at its end.
-  [[no_unique_address]] detail::RWLockCore<platform::Native> core_;
-  // The writing thread's number. Only it can find its own here, so a relaxed look is exact.
-  std::atomic<std::uint32_t> writer_{0};
+  detail::RWLockCore<platform::Native> core_;
 };
 
 }  // namespace nogil
