@@ -62,12 +62,31 @@ class BasicEventCount {
   // After the condition has changed: wakes up to n of those who announced themselves.
   void notify(std::uint32_t n) noexcept {
     Platform::light_fence();
-    const std::uint64_t seen = state_.load(std::memory_order_relaxed);
-    if (waiters(seen) != 0) [[unlikely]]
-      notify_slow(seen, n);
+    claim(n).wake();
   }
 
   void notify_all() noexcept { notify(kEveryone); }
+
+  // notify() in two halves, without its fence, for who may not touch the event count any
+  // more when the condition has changed: claim() before that, and wake() after it, which
+  // uses an address only. Correct if a waiter can tell, looking again after prepare(),
+  // that such a change is under way.
+  class Claim {
+   public:
+    void wake() const noexcept {
+      if (count_ != 0) [[unlikely]]
+        Platform::futex_wake(address_, count_);
+    }
+
+   private:
+    friend class BasicEventCount;
+    typename Platform::Address address_{};
+    std::uint32_t count_ = 0;
+  };
+  Claim claim(std::uint32_t n) noexcept {
+    const std::uint64_t seen = state_.load(std::memory_order_relaxed);
+    return waiters(seen) == 0 ? Claim() : claim_slow(seen, n);
+  }
 
   // How many are announced, at some moment during the call; at least those who sleep.
   std::uint32_t waiting() const noexcept { return waiters(state_.load(std::memory_order_relaxed)); }
@@ -104,17 +123,16 @@ class BasicEventCount {
     return false;
   }
 
-  [[gnu::noinline]] void notify_slow(std::uint64_t seen, std::uint32_t n) noexcept {
-    const auto address = Platform::address(state_);
-    std::uint32_t claimed;
+  [[gnu::noinline]] Claim claim_slow(std::uint64_t seen, std::uint32_t n) noexcept {
+    Claim claim;
     std::uint64_t next;
     do {
-      if (waiters(seen) == 0) return;
-      claimed = n < waiters(seen) ? n : waiters(seen);
-      next = (waiters(seen) - claimed) * kWaiter + (sequence(seen) + 1);
+      if (waiters(seen) == 0) return Claim();
+      claim.count_ = n < waiters(seen) ? n : waiters(seen);
+      next = (waiters(seen) - claim.count_) * kWaiter + (sequence(seen) + 1);
     } while (!state_.compare_exchange_weak(seen, next, std::memory_order_acq_rel, std::memory_order_relaxed));
-    // From here on *this may be gone.
-    Platform::futex_wake(address, claimed);
+    claim.address_ = Platform::address(state_);
+    return claim;
   }
 
   typename Platform::template Atomic<std::uint64_t> state_{0};

@@ -112,6 +112,9 @@ class BasicWait {
   // Over before it begins: not even worth a spin.
   constexpr bool immediate() const noexcept { return deadline_.is_immediate(); }
 
+  // Whether the limit is reached.
+  bool over() const noexcept { return deadline_.passed() || (stop_ != nullptr && stop_->requested()); }
+
   // Sleeps while the word (the low half of a 64-bit one) equals `expected`; may return
   // early for no reason. False: the limit is reached; take a last look and give up.
   template <class Word>

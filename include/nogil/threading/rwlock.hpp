@@ -20,7 +20,7 @@
 // Not twice  It is not re-entrant. A thread that holds it and acquires it again, to
 //            upgrade or by mistake, would wait for itself: RuntimeError instead, and
 //            what it held it still holds. try_ forms return false.
-// Lifetime   Nobody may be inside a call when it is destroyed.
+// Lifetime   Nobody may hold it, or be inside a call, when it is destroyed.
 // Cost       16 bytes, constant-initialised. Without contention one compare-and-swap to
 //            acquire, one atomic step to release. All readers write one word: on many
 //            cores reading does not scale by itself; hold it for more than a moment.

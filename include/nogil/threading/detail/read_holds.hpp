@@ -4,12 +4,13 @@
 // and would wait for itself) and a release by a stranger could not be told from honest
 // calls. Each thread therefore keeps a short list of its own.
 //
-// Cost    About a nanosecond for each acquire and release. Beyond kTracked locks held
-//         for reading at once by one thread, the rest are counted but not told apart.
+// Cost    About a nanosecond for each acquire and release. A thread that reads more than
+//         kNear locks at once keeps the rest in an allocated list, until it reads few again.
 
 #pragma once
 
-#include <cstdint>
+#include <cstddef>
+#include <cstdlib>
 
 #include "nogil/platform/thread_id.hpp"
 
@@ -17,37 +18,52 @@ namespace nogil::detail {
 
 class ReadHolds {
  public:
-  bool contains(const void* lock) const noexcept {
-    for (std::uint32_t i = 0; i < tracked_; ++i) {
-      if (held_[i] == lock) return true;
-    }
-    return false;
-  }
+  bool contains(const void* lock) const noexcept { return find(lock) != nullptr; }
 
   void add(const void* lock) noexcept {
-    if (tracked_ < kTracked) held_[tracked_++] = lock;
-    else ++untracked_;
+    if (count_ < kNear) near_[count_++] = lock;
+    else add_far(lock);
   }
 
   // False: this thread does not hold it.
   bool remove(const void* lock) noexcept {
-    for (std::uint32_t i = tracked_; i-- > 0;) {
-      if (held_[i] == lock) {
-        held_[i] = held_[--tracked_];
-        return true;
-      }
+    const void** const entry = find(lock);
+    if (entry == nullptr) return false;
+    --count_;
+    *entry = count_ < kNear ? near_[count_] : far_[count_ - kNear];  // the last one fills the gap
+    if (count_ == kNear) [[unlikely]] {
+      std::free(far_);
+      far_ = nullptr;
+      room_ = 0;
     }
-    if (untracked_ == 0) return false;
-    --untracked_;
     return true;
   }
 
  private:
-  static constexpr std::uint32_t kTracked = 8;
+  static constexpr std::size_t kNear = 8;
 
-  const void* held_[kTracked] = {};  // [0, tracked_), in no order
-  std::uint32_t tracked_ = 0;
-  std::uint32_t untracked_ = 0;
+  const void** find(const void* lock) const noexcept {
+    for (std::size_t i = count_; i-- > 0;) {
+      const void* const* const entry = i < kNear ? &near_[i] : &far_[i - kNear];
+      if (*entry == lock) return const_cast<const void**>(entry);
+    }
+    return nullptr;
+  }
+
+  [[gnu::noinline, gnu::cold]] void add_far(const void* lock) noexcept {
+    if (count_ - kNear == room_) {
+      room_ = 2 * room_ + kNear;
+      far_ = static_cast<const void**>(std::realloc(far_, room_ * sizeof *far_));
+      if (far_ == nullptr) std::abort();  // no memory for a hundred bytes
+    }
+    far_[count_++ - kNear] = lock;
+  }
+
+  // Entry i is near_[i], or far_[i - kNear].
+  const void* near_[kNear] = {};
+  const void** far_ = nullptr;
+  std::size_t room_ = 0;
+  std::size_t count_ = 0;
 };
 
 [[gnu::visibility("default"), NOGIL_TLS_NEAR]] inline constinit thread_local ReadHolds t_read_holds;
