@@ -12,12 +12,15 @@
 //       InvalidStateError     a future was set twice
 //       BrokenBarrierError    a barrier was aborted, reset, or timed out
 //       DeadlockError         waiting would never end: the text names the cycle
+//       Full                  a queue had no room in time
+//       Empty                 a queue had no element in time
+//       ShutDown              a queue was shut down: put() at once, get() when nothing is left
 //
 // A call that throws one of these has changed nothing, unless it says otherwise.
 //
 // Python   Builtin ValueError, RuntimeError and TimeoutError, threading's
 //          BrokenBarrierError, concurrent.futures' CancelledError and
-//          InvalidStateError. DeadlockError is ours.
+//          InvalidStateError, queue's Full, Empty and ShutDown. DeadlockError is ours.
 
 #pragma once
 
@@ -61,6 +64,21 @@ class BrokenBarrierError : public Error {
 };
 
 class DeadlockError : public Error {
+ public:
+  using Error::Error;
+};
+
+class Full : public Error {
+ public:
+  using Error::Error;
+};
+
+class Empty : public Error {
+ public:
+  using Error::Error;
+};
+
+class ShutDown : public Error {
  public:
   using Error::Error;
 };

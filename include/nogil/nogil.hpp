@@ -2,4 +2,5 @@
 
 #pragma once
 
+#include "nogil/queue.hpp"
 #include "nogil/threading.hpp"

@@ -1,0 +1,44 @@
+// nogil/queue/detail/slot.hpp -- an element that can be moved about without a throw.
+//
+// Containers that move elements while they grow, or to keep an order, would lose one whose
+// move throws half-way. Such a T lives in a box of its own, and the box moves.
+
+#pragma once
+
+#include <memory>
+#include <type_traits>
+#include <utility>
+
+namespace nogil::detail {
+
+template <class T>
+inline constexpr bool kMovesQuietly = std::is_nothrow_move_constructible_v<T>&& std::is_nothrow_move_assignable_v<T>;
+
+template <class T>
+using Slot = std::conditional_t<kMovesQuietly<T>, T, std::unique_ptr<T>>;
+
+template <class T, class Item>
+Slot<T> make_slot(Item&& item) {
+  if constexpr (kMovesQuietly<T>) return T(std::forward<Item>(item));
+  else return std::make_unique<T>(std::forward<Item>(item));
+}
+
+template <class T>
+auto& item_in(Slot<T>& slot) noexcept {
+  if constexpr (kMovesQuietly<T>) return slot;
+  else return *slot;
+}
+template <class T>
+const T& item_in(const Slot<T>& slot) noexcept {
+  if constexpr (kMovesQuietly<T>) return slot;
+  else return *slot;
+}
+
+// After an element was taken off: gives memory back that an emptied queue would hold.
+template <class Vector>
+void release_if_empty(Vector& slots) noexcept {
+  constexpr std::size_t kKept = 4096;
+  if (slots.empty() && slots.capacity() * sizeof(typename Vector::value_type) > kKept) Vector().swap(slots);
+}
+
+}  // namespace nogil::detail
