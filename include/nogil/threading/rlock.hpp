@@ -58,12 +58,10 @@ class RLock {
   [[nodiscard]] bool try_acquire() noexcept {
     const std::uint32_t me = platform::thread_id();
     if (state_.owner() == me) {
-      ++depth_;
+      ++again_;
       return true;
     }
-    if (!state_.try_lock(me)) return false;
-    depth_ = 1;
-    return true;
+    return state_.try_lock(me);
   }
 
   // Gives back one acquire(); with the last of them the lock, waking a thread that
@@ -72,7 +70,8 @@ class RLock {
   void release() {
     if (!is_owned()) [[unlikely]]
       throw_not_owned();
-    if (--depth_ == 0) state_.unlock();
+    if (again_ != 0) --again_;
+    else state_.unlock();
   }
 
   // Whether some thread held it at some moment during the call.
@@ -82,7 +81,7 @@ class RLock {
   [[nodiscard]] bool is_owned() const noexcept { return state_.owner() == platform::thread_id(); }
 
   // How often the calling thread has acquired and not yet released it.
-  [[nodiscard]] std::size_t recursion_count() const noexcept { return is_owned() ? depth_ : 0; }
+  [[nodiscard]] std::size_t recursion_count() const noexcept { return is_owned() ? std::size_t{again_} + 1 : 0; }
 
   // The standard TimedLockable names: std::scoped_lock, std::unique_lock, std::lock.
   void lock() { acquire(); }
@@ -97,9 +96,7 @@ class RLock {
 
   [[gnu::noinline, gnu::cold]] bool acquire_slow(platform::Wait& wait, bool may_throw = true) {
     detail::DeadlockWatch watch(state_.word(), detail::LockKind::kRLock, wait.endless(), may_throw);
-    if (!state_.lock_slow(platform::thread_id(), wait, watch)) return false;
-    depth_ = 1;
-    return true;
+    return state_.lock_slow(platform::thread_id(), wait, watch);
   }
 
   [[gnu::noinline, gnu::cold]] bool acquire_forever() {
@@ -115,20 +112,20 @@ class RLock {
   bool held_here() const noexcept { return is_owned(); }
   std::uint32_t release_all() {
     if (!is_owned()) throw_not_owned();
-    const std::uint32_t depth = std::exchange(depth_, 0);
+    const std::uint32_t again = std::exchange(again_, 0);
     state_.unlock();
-    return depth;
+    return again;
   }
-  void acquire_again(std::uint32_t depth) {
+  void acquire_again(std::uint32_t again) {
     platform::Wait wait;
     if (!try_acquire()) acquire_slow(wait, false);
-    depth_ = depth;
+    again_ = again;
   }
 
   // Only the owner's own number can be its own, and no other thread writes that one, so
   // a relaxed look at the word answers "is it mine?" exactly.
   detail::NativeOwnerWord state_;
-  std::uint32_t depth_ = 0;  // the owner's alone
+  std::uint32_t again_ = 0;  // levels beyond the first; the owner's alone, and 0 when it is free
 };
 
 }  // namespace nogil
