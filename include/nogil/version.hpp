@@ -6,7 +6,7 @@
 #define NOGIL_VERSION_MINOR 1
 #define NOGIL_VERSION_PATCH 0
 
-// For comparisons in #if: 0.1.0 is 100, 1.2.3 is 10203.
+// For the preprocessor to compare: 0.1.0 is 100, 1.2.3 is 10203.
 #define NOGIL_VERSION (NOGIL_VERSION_MAJOR * 10000 + NOGIL_VERSION_MINOR * 100 + NOGIL_VERSION_PATCH)
 
 // "0.1.0"

@@ -191,7 +191,6 @@ inline void ThreadRegistry::retire(ThreadRecord& record) noexcept {
 
 inline void ThreadRegistry::free(ThreadRecord& record) noexcept {
   record.id.store(0, std::memory_order_release);
-  record.waits_for = nullptr;
   record.name.clear();
   record.daemon = false;
   record.thread = nullptr;
@@ -224,6 +223,7 @@ inline void ThreadRegistry::after_fork_in_child() noexcept {
   for (std::uint32_t slot = 0; slot < g_threads.slots_; ++slot) {
     ThreadRecord& record = g_threads.at(slot);
     record.guard.reset_after_fork();
+    record.waits_for = nullptr;  // the thread that forked waits for nothing, the others are gone
     const std::uint32_t id = record.id.load(std::memory_order_relaxed);
     if (id == t_thread_id) {
       record.native_id = static_cast<int>(::syscall(SYS_gettid));
