@@ -43,9 +43,12 @@ class Deadline {
       if (too_long(since)) return never();
       return Deadline(Clock::time_point(std::chrono::ceil<Clock::duration>(since)));
     } else {
-      // As double seconds, because the difference of two extreme points overflows.
-      const Seconds left = Seconds(when.time_since_epoch()) - Seconds(C::now().time_since_epoch());
-      return after(left);
+      // As double seconds, because the difference of two extreme points overflows. That
+      // rounds; close to zero, where it could turn "not yet" into "over", it is exact.
+      const auto now = C::now().time_since_epoch();
+      const Seconds left = Seconds(when.time_since_epoch()) - Seconds(now);
+      if (left > Seconds(1) || left < Seconds(-1)) return after(left);
+      return after(when.time_since_epoch() - now);
     }
   }
 

@@ -70,7 +70,8 @@ class ThreadRegistry {
   // The record of the living thread with this number, or null.
   ThreadRecord* find(std::uint32_t id) noexcept {
     const std::uint32_t slot = (id & kSlotMask) - 1;
-    ThreadRecord* const chunk = id == 0 ? nullptr : chunks_[chunk_of(slot)].load(std::memory_order_acquire);
+    if (chunk_of(slot) >= kChunks) return nullptr;  // also for id 0
+    ThreadRecord* const chunk = chunks_[chunk_of(slot)].load(std::memory_order_acquire);
     if (chunk == nullptr) return nullptr;
     ThreadRecord* const record = chunk + (slot - first_slot(chunk_of(slot)));
     return record->id.load(std::memory_order_acquire) == id ? record : nullptr;
