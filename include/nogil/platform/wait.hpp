@@ -68,6 +68,8 @@ class BasicStopSignal {
   // In the waiter: sleeps as Platform::futex_wait does. False: the wait is over.
   template <class Word>
   bool park(const Word& word, std::uint32_t expected, Deadline deadline) noexcept {
+    // A wait may go on after a stop, for another word, while request() still reads word_.
+    if (requested()) return false;
     word_ = Platform::address(word);
     if ((state_.fetch_or(kAsleep, std::memory_order_acq_rel) & kStopped) != 0) return false;
     const bool in_time = Platform::futex_wait(word, expected, deadline);
