@@ -1,0 +1,26 @@
+"""Seven calls, three at a time, with the clock beside them."""
+
+import datetime
+from threading import Semaphore, Thread
+
+from support import run
+
+
+def main(tour):
+    s = Semaphore(3)
+
+    def semaphore_func(payload):
+        s.acquire()
+        now = datetime.datetime.now().strftime("%H:%M:%S")
+        print(f"{now=}, {payload=}")
+        tour.sleep(2)
+        s.release()
+
+    threads = [Thread(target=semaphore_func, args=(i,)) for i in range(tour.threads(7))]
+    for t in threads:
+        t.start()
+    for t in threads:
+        t.join()
+
+
+run(main)
