@@ -23,8 +23,12 @@
 
 namespace nogil::platform {
 
+// Everything here is a template, so that only those who call cpu_count() have to compile it.
+struct Lazy;
+
 // The whole file, or "" if it cannot be read.
-inline std::string read_file(const std::string& path) {
+template <class = Lazy>
+std::string read_file(const std::string& path) {
   std::string text;
   const int file = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
   if (file < 0) return text;
@@ -39,7 +43,8 @@ inline std::string read_file(const std::string& path) {
 }
 
 // Takes what comes before `separator` off the front of `text`, and the separator.
-inline std::string_view take_until(std::string_view& text, char separator) noexcept {
+template <class = Lazy>
+std::string_view take_until(std::string_view& text, char separator) noexcept {
   const std::size_t at = text.find(separator);
   const std::string_view taken = text.substr(0, at);
   text.remove_prefix(at == text.npos ? text.size() : at + 1);
@@ -47,7 +52,8 @@ inline std::string_view take_until(std::string_view& text, char separator) noexc
 }
 
 // Whether `word` is one of the words in a list like "rw,cpu,cpuacct".
-inline bool has_word(std::string_view list, std::string_view word) noexcept {
+template <class = Lazy>
+bool has_word(std::string_view list, std::string_view word) noexcept {
   while (!list.empty()) {
     if (take_until(list, ',') == word) return true;
   }
@@ -56,7 +62,8 @@ inline bool has_word(std::string_view list, std::string_view word) noexcept {
 
 // A positive number at the start of `text`, or 0: for "max", "-1", nonsense, and what is
 // too large to matter.
-inline long long positive_number(std::string_view text) noexcept {
+template <class = Lazy>
+long long positive_number(std::string_view text) noexcept {
   long long number = 0;
   for (const char c : text) {
     if (c < '0' || c > '9') break;
@@ -67,14 +74,16 @@ inline long long positive_number(std::string_view text) noexcept {
 }
 
 // The cores that `quota` microseconds in each `period` come to, rounded up; 0: no quota.
-inline long long quota_cores(std::string_view quota, std::string_view period) noexcept {
+template <class = Lazy>
+long long quota_cores(std::string_view quota, std::string_view period) noexcept {
   const long long part = positive_number(quota);
   const long long whole = positive_number(period);
   return part == 0 || whole == 0 ? 0 : (part + whole - 1) / whole;
 }
 
 // mountinfo writes a space in a path as \040.
-inline std::string unescape_path(std::string_view text) {
+template <class = Lazy>
+std::string unescape_path(std::string_view text) {
   const auto octal = [&text](std::size_t at) { return text[at] >= '0' && text[at] <= '7'; };
   std::string path;
   for (std::size_t at = 0; at < text.size(); ++at) {
@@ -96,7 +105,8 @@ struct CgroupMount {
 };
 
 // The mount of version 2, or of version 1's cpu controller.
-inline CgroupMount find_cgroup_mount(std::string_view mountinfo, int version) {
+template <class = Lazy>
+CgroupMount find_cgroup_mount(std::string_view mountinfo, int version) {
   while (!mountinfo.empty()) {
     // 36 35 98:0 /root /mount/point options [optional fields] - type source super-options
     std::string_view line = take_until(mountinfo, '\n');
@@ -114,7 +124,8 @@ inline CgroupMount find_cgroup_mount(std::string_view mountinfo, int version) {
 }
 
 // This process's group in /proc/self/cgroup: "0::/path", or "4:cpu,cpuacct:/path".
-inline std::string find_cgroup_path(std::string_view cgroup, int version) {
+template <class = Lazy>
+std::string find_cgroup_path(std::string_view cgroup, int version) {
   while (!cgroup.empty()) {
     std::string_view line = take_until(cgroup, '\n');
     const std::string_view id = take_until(line, ':');
@@ -126,7 +137,8 @@ inline std::string find_cgroup_path(std::string_view cgroup, int version) {
 
 // The cores that this process's control groups grant it, at least 1; or 0: no quota.
 // `prefix` is put before every path: a folder with files made up by a test.
-inline long long cgroup_cores(const std::string& prefix = "") {
+template <class = Lazy>
+long long cgroup_cores(const std::string& prefix = "") {
   const std::string mountinfo = read_file(prefix + "/proc/self/mountinfo");
   const std::string cgroup = read_file(prefix + "/proc/self/cgroup");
   long long least = 0;

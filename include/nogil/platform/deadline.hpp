@@ -10,9 +10,10 @@
 
 #pragma once
 
-#include <chrono>
 #include <ctime>
 #include <type_traits>
+
+#include "nogil/platform/chrono.hpp"
 
 namespace nogil::platform {
 

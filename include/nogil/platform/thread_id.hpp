@@ -27,6 +27,7 @@
 
 #include "nogil/platform/cpu.hpp"
 #include "nogil/platform/raw_lock.hpp"
+#include "nogil/platform/text.hpp"
 
 // In a shared library the general way to a thread_local is a function call. glibc keeps
 // room for a few bytes that every library may reach at a fixed offset.
@@ -106,7 +107,8 @@ class ThreadRegistry {
   // What to call a thread, under lock(): the name it was given, else as Python does.
   static std::string name_of(const ThreadRecord& record) {
     if (!record.name.empty()) return record.name;
-    return record.native_id == ::getpid() ? "MainThread" : "Dummy-" + std::to_string(record.slot + 1);
+    if (record.native_id == ::getpid()) return "MainThread";
+    return (Text() << "Dummy-" << std::uint64_t{record.slot} + 1).take();
   }
 
  private:

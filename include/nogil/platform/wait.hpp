@@ -27,12 +27,12 @@
 #pragma once
 
 #include <atomic>
-#include <chrono>
 #include <cstdint>
 #include <stop_token>
 #include <type_traits>
 
 #include "nogil/platform/backoff.hpp"
+#include "nogil/platform/chrono.hpp"
 #include "nogil/platform/deadline.hpp"
 #include "nogil/platform/native.hpp"
 

@@ -26,12 +26,12 @@
 
 #pragma once
 
-#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <utility>
 
 #include "nogil/errors.hpp"
+#include "nogil/platform/chrono.hpp"
 #include "nogil/platform/wait.hpp"
 #include "nogil/threading/detail/barrier_core.hpp"
 #include "nogil/threading/detail/callback.hpp"

@@ -23,9 +23,10 @@
 namespace nogil {
 
 // At least 1.
-[[nodiscard]] inline std::size_t cpu_count() {
-  const auto allowed = static_cast<std::size_t>(platform::affinity_count());
-  const auto granted = static_cast<std::size_t>(platform::cgroup_cores());
+template <class Count = std::size_t>
+[[nodiscard]] Count cpu_count() {
+  const auto allowed = static_cast<Count>(platform::affinity_count());
+  const auto granted = static_cast<Count>(platform::cgroup_cores());
   return granted != 0 && granted < allowed ? granted : allowed;
 }
 

@@ -59,14 +59,14 @@ void set_name(const auto& lock, std::string name) {
 // "Thread-3 waits for 'c', held by Thread-4\n". Empty when there is none. Each line was
 // true at some moment during the call.
 inline std::string describe_waits() {
-  std::string text;
+  platform::Text text;
   for (std::uint32_t slot = 0; slot < platform::g_threads.slots(); ++slot) {
     const detail::WaitEdge edge = detail::wait_edge(platform::g_threads.at(slot));
     if (edge.lock == nullptr) continue;
     detail::describe_edge(text, edge);
-    text.append("\n");
+    text << "\n";
   }
-  return text;
+  return text.take();
 }
 
 }  // namespace nogil::deadlock

@@ -32,6 +32,7 @@
 #include <typeinfo>
 #include <utility>
 
+#include "nogil/platform/text.hpp"
 #include "nogil/platform/thread_id.hpp"
 #include "nogil/threading/detail/ref.hpp"
 
@@ -66,7 +67,7 @@ inline std::string describe_exception(const std::exception_ptr& exception) {
     note_type();
   }
   if (type.empty()) return what.empty() ? "unknown exception" : what;
-  return what.empty() ? type : type + ": " + what;
+  return what.empty() ? type : (platform::Text() << type << ": " << what).take();
 }
 
 // Writes all of `text`, so that lines of several threads do not mix.
@@ -79,7 +80,9 @@ inline void write_stderr(const std::string& text) noexcept {
 }
 
 inline std::string describe(const ExceptHookArgs& args) {
-  return "Exception in thread " + args.thread_name + ": " + describe_exception(args.exception) + "\n";
+  return (platform::Text() << "Exception in thread " << args.thread_name << ": " << describe_exception(args.exception)
+                           << "\n")
+      .take();
 }
 
 // ---- The hook ----------------------------------------------------------------------
@@ -127,8 +130,9 @@ inline void report_exception(std::exception_ptr exception, std::string thread_na
     try {
       hook->call(args);
     } catch (...) {
-      write_stderr("Exception in excepthook: " + describe_exception(std::current_exception()) +
-                   "\nwhich was called for: " + describe(args));
+      write_stderr((platform::Text() << "Exception in excepthook: " << describe_exception(std::current_exception())
+                                     << "\nwhich was called for: " << describe(args))
+                       .take());
     }
   } catch (...) {
     static constexpr char kNoMemory[] = "Exception in thread; no memory to describe it\n";

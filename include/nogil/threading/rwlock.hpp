@@ -29,9 +29,9 @@
 #pragma once
 
 #include <cstdint>
-#include <string>
 
 #include "nogil/errors.hpp"
+#include "nogil/platform/text.hpp"
 #include "nogil/platform/wait.hpp"
 #include "nogil/threading/detail/read_holds.hpp"
 #include "nogil/threading/detail/rwlock_core.hpp"
@@ -152,7 +152,7 @@ class RWLock {
   }
 
   [[noreturn, gnu::noinline, gnu::cold]] static void fail(const char* call, const char* why) {
-    throw RuntimeError(std::string(call) + ": the calling thread " + why);
+    throw RuntimeError((platform::Text() << call << ": the calling thread " << why).take());
   }
 
   detail::RWLockCore<platform::Native> core_;

@@ -16,12 +16,12 @@
 #pragma once
 
 #include <atomic>
-#include <chrono>
 #include <cstdint>
 #include <stop_token>
 #include <type_traits>
 #include <utility>
 
+#include "nogil/platform/chrono.hpp"
 #include "nogil/platform/native.hpp"
 #include "nogil/platform/wait.hpp"
 #include "nogil/threading/detail/ref.hpp"

@@ -31,6 +31,7 @@
 #include "nogil/errors.hpp"
 #include "nogil/platform/native.hpp"
 #include "nogil/platform/raw_lock.hpp"
+#include "nogil/platform/text.hpp"
 #include "nogil/platform/thread_id.hpp"
 #include "nogil/threading/detail/owner_word.hpp"
 
@@ -89,21 +90,11 @@ inline void name_lock(const void* lock, std::string name) {
   entry->name.swap(name);
 }
 
-inline void describe_lock(std::string& text, const void* lock, LockKind kind) {
-  {
-    const platform::RawGuard guard(platform::g_threads.lock());
-    const LockName* const entry = find_lock_name(lock);
-    if (entry != nullptr && !entry->name.empty()) {
-      text.append("'").append(entry->name).append("'");
-      return;
-    }
-  }
-  char digits[2 * sizeof(std::uintptr_t)];
-  char* first = digits + sizeof digits;
-  auto rest = reinterpret_cast<std::uintptr_t>(lock);
-  for (; rest != 0; rest /= 16) *--first = "0123456789abcdef"[rest % 16];
-  text.append(kind == LockKind::kLock ? "Lock 0x" : "RLock 0x");
-  text.append(first, static_cast<std::size_t>(digits + sizeof digits - first));
+inline void describe_lock(platform::Text& text, const void* lock, LockKind kind) {
+  const platform::RawGuard guard(platform::g_threads.lock());
+  const LockName* const entry = find_lock_name(lock);
+  if (entry != nullptr && !entry->name.empty()) text << "'" << entry->name << "'";
+  else text << (kind == LockKind::kLock ? "Lock " : "RLock ") << lock;
 }
 
 // ---- The walk ----------------------------------------------------------------------
@@ -158,23 +149,19 @@ inline std::size_t walk_waits(std::uint32_t me, WaitEdge* edges, std::size_t roo
   }
 }
 
-inline void describe_thread(std::string& text, std::uint32_t id) {
+inline void describe_thread(platform::Text& text, std::uint32_t id) {
   platform::ThreadRecord* const record = platform::g_threads.find(id);
   const platform::RawGuard guard(platform::g_threads.lock());
-  if (record == nullptr) text.append("a thread that has ended");
-  else text.append(platform::ThreadRegistry::name_of(*record));
+  if (record == nullptr) text << "a thread that has ended";
+  else text << platform::ThreadRegistry::name_of(*record);
 }
 
-inline void describe_edge(std::string& text, const WaitEdge& edge) {
+inline void describe_edge(platform::Text& text, const WaitEdge& edge) {
   describe_thread(text, edge.waiter);
-  text.append(" waits for ");
+  text << " waits for ";
   describe_lock(text, edge.lock, edge.kind);
-  if (edge.holder == 0) {
-    text.append(", just released");
-  } else {
-    text.append(", held by ");
-    describe_thread(text, edge.holder);
-  }
+  text << (edge.holder == 0 ? ", just released" : ", held by ");
+  if (edge.holder != 0) describe_thread(text, edge.holder);
 }
 
 // ---- Publishing --------------------------------------------------------------------
@@ -215,22 +202,22 @@ class DeadlockWatch {
   void check(DeadlockPolicy policy, std::size_t length) {
     const bool throws = policy != DeadlockPolicy::kReport && may_throw_;
     WaitEdge* const cycle = new WaitEdge[length];
-    std::string text;
+    platform::Text text;
     {
       const platform::RawGuard guard(platform::g_threads.watch_lock());
       if (walk_waits(me(), cycle, length) == length && still_there(cycle, length, policy)) {
-        text = "deadlock: ";
-        for (std::size_t i = 0; i < length; ++i) describe_edge(i == 0 ? text : text.append("; "), cycle[i]);
-        if (length == 1) text.append(" itself (an RLock may be taken again by its holder, a Lock may not)");
+        text << "deadlock: ";
+        for (std::size_t i = 0; i < length; ++i) describe_edge(i == 0 ? text : text << "; ", cycle[i]);
+        if (length == 1) text << " itself (an RLock may be taken again by its holder, a Lock may not)";
         if (throws) publish(nullptr, 0);
         else mark_reported(cycle, length);
       }
     }
     delete[] cycle;
     if (text.empty()) return;
-    if (throws) throw DeadlockError(text);
-    text.append("\n");
-    [[maybe_unused]] const auto written = ::write(STDERR_FILENO, text.data(), text.size());
+    if (throws) throw DeadlockError(text.take());
+    const std::string line = (text << "\n").take();
+    [[maybe_unused]] const auto written = ::write(STDERR_FILENO, line.data(), line.size());
   }
 
   // From the end, as the top of this file says why.

@@ -23,6 +23,7 @@
 #include "nogil/platform/backoff.hpp"
 #include "nogil/platform/bound_method.hpp"
 #include "nogil/platform/native.hpp"
+#include "nogil/platform/text.hpp"
 #include "nogil/platform/thread_id.hpp"
 #include "nogil/platform/wait.hpp"
 #include "nogil/threading/detail/ref.hpp"
@@ -57,9 +58,11 @@ class ThreadState : public Counted {
   template <class... Limits>
   bool join(const Limits&... limits) {
     if (phase_.load(std::memory_order_acquire) < kRunning) {
-      throw RuntimeError("Thread.join: cannot join thread '" + name() + "' before it is started");
+      throw RuntimeError(
+          (platform::Text() << "Thread.join: cannot join thread '" << name() << "' before it is started").take());
     }
-    if (is_current()) throw RuntimeError("Thread.join: thread '" + name() + "' cannot join itself");
+    if (is_current())
+      throw RuntimeError((platform::Text() << "Thread.join: thread '" << name() << "' cannot join itself").take());
     const auto wait_for_end = [this](platform::Wait& wait) { return wait_finished(wait); };
     if (!finished() && !wait_within(wait_for_end, limits...)) return false;
     reap();
@@ -176,13 +179,14 @@ inline ThreadState::ThreadState(ThreadOptions options)
       name_(std::move(options.name)) {
   const auto least = static_cast<std::size_t>(PTHREAD_STACK_MIN);
   if (stack_size_ != 0 && stack_size_ < least) {
-    throw ValueError("Thread: stack_size must be 0 or at least " + std::to_string(least) + " bytes, not " +
-                     std::to_string(stack_size_));
+    throw ValueError(
+        (platform::Text() << "Thread: stack_size must be 0 or at least " << least << " bytes, not " << stack_size_)
+            .take());
   }
   const auto page = static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
   if (stack_size_ <= SIZE_MAX - page) stack_size_ = (stack_size_ + page - 1) / page * page;
   if (name_.empty()) {
-    name_ = "Thread-" + std::to_string(g_thread_names.fetch_add(1, std::memory_order_relaxed) + 1);
+    name_ = (platform::Text() << "Thread-" << g_thread_names.fetch_add(1, std::memory_order_relaxed) + 1).take();
   }
 }
 
@@ -191,7 +195,9 @@ inline ThreadState::ThreadState(ThreadOptions options)
 inline void ThreadState::start(platform::BoundMethod<Thread> bound_run, Thread* object) {
   std::uint32_t seen = kNew;
   if (!phase_.compare_exchange_strong(seen, kStarting, std::memory_order_acquire, std::memory_order_relaxed)) {
-    throw RuntimeError("Thread.start: thread '" + name() + "' was started before; threads can only be started once");
+    throw RuntimeError((platform::Text() << "Thread.start: thread '" << name()
+                                         << "' was started before; threads can only be started once")
+                           .take());
   }
   platform::thread_id();  // who starts threads is one that enumerate() should list
   run_ = bound_run;
@@ -199,8 +205,10 @@ inline void ThreadState::start(platform::BoundMethod<Thread> bound_run, Thread* 
   add_owner();  // the thread
   if (const int error = create(); error != 0) {
     phase_.store(kNew, std::memory_order_release);
-    const std::string text = "Thread.start: can't start new thread '" + name() + "': pthread_create gave error " +
-                             std::to_string(error) + " (too many threads, or no memory for the stack)";
+    const std::string text =
+        (platform::Text() << "Thread.start: can't start new thread '" << name() << "': pthread_create gave error "
+                          << static_cast<unsigned>(error) << " (too many threads, or no memory for the stack)")
+            .take();
     drop_owner();
     throw RuntimeError(text);
   }
