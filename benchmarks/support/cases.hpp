@@ -38,7 +38,7 @@ namespace bench {
 inline const std::string kBestPeer = "best peer";
 
 struct Goal {
-  enum class Of { kTime, kThroughput, kShare };
+  enum class Of { kTime, kThroughput, kShare, kCpu };
 
   Of of;
   double bound;
@@ -68,6 +68,11 @@ inline Goal share_at_least(double share) {
   return {Goal::Of::kShare, share, ""};
 }
 
+// CPU time that the process used / wall time.
+inline Goal cpu_at_most(double cores) {
+  return {Goal::Of::kCpu, cores, ""};
+}
+
 // ---- Cases ---------------------------------------------------------------------------
 
 struct Absent {};
@@ -87,7 +92,7 @@ struct Rivals {};
 
 enum class Timing {
   kLoop,    // the library repeats the body for --benchmark_min_time
-  kWindow,  // the case runs its threads for a fixed time itself (fight() in measure.hpp)
+  kWindow,  // the case runs once and sets its time itself (fight() in measure.hpp)
 };
 
 struct Setup {
@@ -109,7 +114,7 @@ struct Case {
 
 struct Size {
   std::string name;
-  std::size_t bytes;
+  std::size_t (*bytes)();
   std::size_t at_most;  // 0: a peer, or no goal
 };
 
@@ -163,7 +168,12 @@ void compare(Rivals<R...>, const char* name, Function function, Setup setup = {}
 // Puts sizeof(T) into the table of sizes.
 template <class T>
 void size_of(const char* name, std::size_t at_most_bytes = 0) {
-  all_sizes().push_back({name, sizeof(T), at_most_bytes});
+  all_sizes().push_back({name, [] { return sizeof(T); }, at_most_bytes});
+}
+
+// Puts what bytes() says into the table of sizes. It is called when the table is printed.
+inline void size_row(std::string name, std::size_t (*bytes)(), std::size_t at_most_bytes = 0) {
+  all_sizes().push_back({std::move(name), bytes, at_most_bytes});
 }
 
 }  // namespace bench

@@ -1,7 +1,9 @@
 // benchmarks/support/measure.hpp -- how a case is measured, the same way for every rival.
 //
 //   measure(state, body)                        one thread
+//   measure_batches(state, size, body)          one thread, `size` turns in each body
 //   measure_with(state, helpers, job, body)     one measured thread and its helpers
+//   stream(state, threads, job)                 threads that share out all the turns
 //   fight(state, turn)                          state.range(0) threads after one thing
 //
 // Each leaves counters beside the time:
@@ -29,6 +31,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <thread>
 #include <vector>
 
@@ -174,14 +177,27 @@ inline void report_control(benchmark::State& state, double before) {
   state.counters["void"] = control < kControlFloor ? 1 : 0;
 }
 
+// Leaves the counters of a hold that ran on this thread alone.
+inline void report_usage(benchmark::State& state, const Usage& usage) {
+  const double cpu = usage.cpu_per_wall();
+  state.counters["cpu_wall"] = cpu;
+  state.counters["void"] = cpu < kBusyFloor ? 1 : 0;
+}
+
 // Measures body(), which runs on this thread alone and never waits.
 template <class Body>
 void measure(benchmark::State& state, Body body) {
   const Usage usage;
   for (auto _ : state) body();
-  const double cpu = usage.cpu_per_wall();
-  state.counters["cpu_wall"] = cpu;
-  state.counters["void"] = cpu < kBusyFloor ? 1 : 0;
+  report_usage(state, usage);
+}
+
+// The same where one body() is `size` turns. The time reported is for one turn.
+template <class Body>
+void measure_batches(benchmark::State& state, int size, Body body) {
+  const Usage usage;
+  while (state.KeepRunningBatch(size)) body();
+  report_usage(state, usage);
 }
 
 // Threads that run job(number), number from 1. They all run when the constructor
@@ -222,6 +238,33 @@ void measure_with(benchmark::State& state, int helpers, Job job, Body body) {
     body();
     measure(state, body);
   }
+  report_control(state, before);
+}
+
+// How many turns the threads of a stream() do together: enough that starting them is no
+// part of the figure.
+inline std::int64_t stream_turns(const benchmark::State& state) {
+  return std::max<std::int64_t>(state.max_iterations, 10'000);
+}
+
+// Measures how long `threads` threads take until the last of them has returned from
+// job(number), `number` from 0. Together they do stream_turns(state) turns; the time
+// reported is for one.
+template <class Job>
+void stream(benchmark::State& state, int threads, Job job) {
+  const double before = two_thread_control();
+  std::atomic<bool> start{false};
+  std::optional<Team> team;
+  team.emplace(threads, [&start, job](int number) {
+    while (!start.load(std::memory_order_acquire)) std::this_thread::yield();
+    job(number - 1);
+  });
+  const Usage usage;
+  while (state.KeepRunningBatch(stream_turns(state))) {
+    start.store(true, std::memory_order_release);
+    team.reset();
+  }
+  report_usage(state, usage);
   report_control(state, before);
 }
 

@@ -216,6 +216,7 @@ class Summary : public benchmark::BenchmarkReporter {
   // How far ours goes towards a goal; unknown when the peer was not measured.
   Figure reached(const Contest& contest, const Goal& goal, const Holds& ours) const {
     if (goal.of == Goal::Of::kShare) return {true, ours.all_void(), ours.share()};
+    if (goal.of == Goal::Of::kCpu) return {true, ours.all_void(), ours.cpu()};
     const Peer against = peer(contest, goal.peer);
     if (against.holds == nullptr) return {};
     const double ratio = ours.time() / against.holds->time();
@@ -223,7 +224,8 @@ class Summary : public benchmark::BenchmarkReporter {
   }
 
   static bool met(const Goal& goal, double figure) {
-    return goal.of == Goal::Of::kTime ? figure <= goal.bound : figure >= goal.bound;
+    const bool less_is_better = goal.of == Goal::Of::kTime || goal.of == Goal::Of::kCpu;
+    return less_is_better ? figure <= goal.bound : figure >= goal.bound;
   }
 
   static std::string wanted_text(const Goal& goal) {
@@ -232,6 +234,8 @@ class Summary : public benchmark::BenchmarkReporter {
         return "time <= " + ratio_text(goal.bound) + " " + goal.peer;
       case Goal::Of::kThroughput:
         return "rate >= " + ratio_text(goal.bound) + " " + goal.peer;
+      case Goal::Of::kCpu:
+        return "cpu/wall <= " + ratio_text(goal.bound);
       case Goal::Of::kShare:
         break;
     }
@@ -333,11 +337,11 @@ class Summary : public benchmark::BenchmarkReporter {
 
   void print_sizes(std::ostream& out) const {
     if (all_sizes().empty()) return;
-    Table table({"sizeof", "bytes", "wanted"});
+    Table table({"size of", "bytes", "wanted"});
     for (const Size& size : all_sizes()) {
-      table.add(
-          {size.name, std::to_string(size.bytes),
-           size.at_most == 0 ? "-" : text("<= %zu%s", size.at_most, size.bytes <= size.at_most ? "" : " MISSED")});
+      const std::size_t bytes = size.bytes();
+      table.add({size.name, std::to_string(bytes),
+                 size.at_most == 0 ? "-" : text("<= %zu%s", size.at_most, bytes <= size.at_most ? "" : " MISSED")});
     }
     out << '\n';
     table.print(out, markdown_);

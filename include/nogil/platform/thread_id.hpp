@@ -30,8 +30,9 @@
 #include "nogil/platform/text.hpp"
 
 // In a shared library the general way to a thread_local is a function call. glibc keeps
-// room for a few bytes that every library may reach at a fixed offset.
-#if defined(__GLIBC__)
+// room for a few bytes that every library may reach at a fixed offset. An executable
+// reaches its own directly anyway.
+#if defined(__GLIBC__) && defined(__PIC__) && !defined(__PIE__)
 #define NOGIL_TLS_NEAR gnu::tls_model("initial-exec")
 #else
 #define NOGIL_TLS_NEAR

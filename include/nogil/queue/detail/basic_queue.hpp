@@ -24,6 +24,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <iterator>
 #include <optional>
 #include <type_traits>
 #include <utility>
@@ -43,12 +44,11 @@ class QueueIterator {
   using value_type = typename Q::value_type;
   struct End {};
 
-  explicit QueueIterator(Q& queue) : queue_(queue), item_(queue.next()) {}
+  explicit QueueIterator(Q& queue) : queue_(queue) { queue_.next(item_); }
 
   value_type&& operator*() noexcept { return std::move(*item_); }
   QueueIterator& operator++() {
-    item_.reset();
-    if (auto item = queue_.next()) item_.emplace(*std::move(item));
+    queue_.next(item_);
     return *this;
   }
   friend bool operator!=(const QueueIterator& it, End) noexcept { return it.item_.has_value(); }
@@ -104,9 +104,10 @@ class BasicQueue {
   }
 
   // Puts a copy of each element of the range, in order and with nothing between as long as
-  // there is room; waits for room until all are in. An rvalue range is moved from. Returns
-  // how many went in: all, unless the queue is shut down meanwhile. Throws ShutDown if not
-  // even the first did.
+  // there is room; waits for room until all are in. From a container that is given away
+  // (an rvalue, and not a view of somebody else's elements) they are moved. Returns how
+  // many went in: all, unless the queue is shut down meanwhile. Throws ShutDown if not even
+  // the first did.
   template <class Range>
   std::size_t put_many(Range&& range);
 
@@ -125,13 +126,14 @@ class BasicQueue {
   // Throws Empty when the limit is reached, ShutDown.
   template <platform::TimeLimit Time>
   T get(const Time& limit) {
+    if (typename Store::AtHead head(store_); head) return T(head.item());
     return platform::within(
         [this](platform::Wait& wait) -> T {
-          for (bool in_time = true;;) {
-            if (typename Store::AtHead head(store_); head) return T(head.item());
-            if (!in_time) throw Empty("Queue.get: no element came in time");
+          for (bool in_time = true; in_time;) {
             in_time = wait_for_item(wait);
+            if (typename Store::AtHead head(store_); head) return T(head.item());
           }
+          throw Empty("Queue.get: no element came in time");
         },
         limit);
   }
@@ -140,7 +142,7 @@ class BasicQueue {
   T get_nowait() {
     if (typename Store::AtHead head(store_); head) return T(head.item());
     // Only now: who saw it shut down before it was empty would lose what came in between.
-    if (store_.shut() && store_.empty()) throw_shut_down();
+    if (drained()) throw_shut_down();
     throw Empty("Queue.get_nowait: the queue is empty");
   }
 
@@ -152,6 +154,7 @@ class BasicQueue {
   template <class... Limits>
   requires platform::WaitLimits<Limits...>
   [[nodiscard]] std::optional<T> try_get(const Limits&... limits) {
+    if (typename Store::AtHead head(store_); head) return std::optional<T>(head.item());
     return platform::within([this](platform::Wait& wait) { return try_get_within(wait); }, limits...);
   }
 
@@ -176,7 +179,7 @@ class BasicQueue {
   // Says that the work for one element that was put is done.
   // Throws ValueError, and changes nothing, if that was said for all already.
   void task_done() {
-    if (!tasks_.task_done(store_.puts())) throw ValueError("task_done() called too many times");
+    if (!tasks_.task_done([this] { return store_.puts(); })) throw ValueError("task_done() called too many times");
   }
 
   // Waits until task_done() was called for every element that was put. Always true.
@@ -193,7 +196,7 @@ class BasicQueue {
 
   // How many were put for which task_done() was not called yet.
   [[nodiscard]] std::size_t unfinished_tasks() const noexcept {
-    return static_cast<std::size_t>(tasks_.unfinished(store_.puts()));
+    return static_cast<std::size_t>(tasks_.unfinished([this] { return store_.puts(); }));
   }
 
   // ---- Shut down -------------------------------------------------------------------
@@ -238,7 +241,11 @@ class BasicQueue {
   [[noreturn, gnu::noinline, gnu::cold]] static void throw_shut_down() { throw ShutDown("the queue is shut down"); }
 
   // Nothing is left and nothing will come: in this order, as nothing is put after shut().
-  bool drained() const noexcept { return store_.shut() && store_.empty(); }
+  bool drained() noexcept {
+    if (!store_.shut() || !store_.empty()) return false;
+    store_.settle();
+    return true;
+  }
 
   static void require(PutResult result) {
     if (result == PutResult::kDone) [[likely]]
@@ -281,26 +288,42 @@ class BasicQueue {
   }
 
   std::optional<T> try_get_within(platform::Wait& wait) {
-    for (bool in_time = true;;) {
-      if (typename Store::AtHead head(store_); head) return std::optional<T>(head.item());
-      if (!in_time || drained()) return std::nullopt;
+    for (bool in_time = true; in_time && !drained();) {
       in_time = store_.wait_for_item(wait);
+      if (typename Store::AtHead head(store_); head) return std::optional<T>(head.item());
     }
+    return std::nullopt;
   }
 
   // The next element; empty when it is shut down and drained.
-  std::optional<T> next() {
-    platform::Wait forever;
-    return try_get_within(forever);
+  void next(std::optional<T>& item) {
+    item.reset();
+    do {
+      if (typename Store::AtHead head(store_); head) {
+        item.emplace(head.item());
+        return;
+      }
+      platform::Wait forever;
+      store_.wait_for_item(forever);
+    } while (!drained());
   }
 
   bool join_within(platform::Wait& wait) noexcept {
-    return tasks_.join(wait, [this] { return store_.puts(); });
+    if (!tasks_.join(wait, [this] { return store_.puts(); })) return false;
+    if (store_.shut()) store_.settle();  // which may be what let this thread through
+    return true;
   }
 
   Store store_;
   alignas(platform::kCacheLine) TaskCount<platform::Native> tasks_;
   std::atomic<std::ptrdiff_t> maxsize_;
+};
+
+// Whether what is in the range goes with it. A const container has const elements; a const
+// view, such as a std::span, has not.
+template <class Range>
+concept GivenAway = !std::is_lvalue_reference_v<Range> && requires(const std::remove_reference_t<Range>& range) {
+  requires std::is_const_v<std::remove_reference_t<decltype(*std::begin(range))>>;
 };
 
 template <class T, class Store>
@@ -310,18 +333,21 @@ std::size_t BasicQueue<T, Store>::put_many(Range&& range) {
   auto it = std::begin(range);
   const auto last = std::end(range);
   while (it != last) {
+    PutResult refusal;
     {
       typename Store::AtTail tail(store_);
       for (; it != last && tail.has_room(); ++it) {
-        if constexpr (std::is_lvalue_reference_v<Range>) tail.construct(*it);
-        else tail.construct(std::move(*it));
+        if constexpr (GivenAway<Range>) tail.construct(std::move(*it));
+        else tail.construct(*it);
         ++done;
       }
       if (it == last) break;
-      if (tail.refusal() == PutResult::kShutDown) {
-        if (done == 0) throw_shut_down();
-        break;
-      }
+      refusal = tail.refusal();
+    }
+    if (refusal == PutResult::kShutDown) {
+      store_.settle();
+      if (done == 0) throw_shut_down();
+      break;
     }
     platform::Wait forever;
     store_.wait_for_room(forever);

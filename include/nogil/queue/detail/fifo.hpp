@@ -37,6 +37,7 @@ template <class T, class Platform>
 class Fifo {
  public:
   using Wait = platform::BasicWait<Platform>;
+  using EventCount = platform::BasicEventCount<Platform>;
 
   static constexpr bool kMoveMayThrow = !std::is_nothrow_move_constructible_v<T>;
 
@@ -45,7 +46,6 @@ class Fifo {
   Fifo& operator=(const Fifo&) = delete;
   ~Fifo() {
     detach(head_.lock.count(), tail_.lock.count()).destroy();
-    delete tail_.ready;
     delete spare_.load(std::memory_order_relaxed);
   }
 
@@ -53,11 +53,16 @@ class Fifo {
   // changed, and the arguments are as they were.
   template <class... Args>
   PutResult try_put(Args&&... args) {
-    AtTail end(*this);
-    if (!end.has_room()) [[unlikely]]
-      return end.refusal();
-    end.construct(std::forward<Args>(args)...);
-    return PutResult::kDone;
+    {
+      AtTail end(*this);
+      if (end.has_room()) [[likely]] {
+        end.construct(std::forward<Args>(args)...);
+        return PutResult::kDone;
+      }
+      if (end.refusal() == PutResult::kFull) return PutResult::kFull;
+    }
+    settle();
+    return PutResult::kShutDown;
   }
 
   // The lock of the tail, for as long as it lives: as many elements as there is room for.
@@ -68,14 +73,9 @@ class Fifo {
     AtTail(const AtTail&) = delete;
     AtTail& operator=(const AtTail&) = delete;
     ~AtTail() {
-      TailEnd& end = queue_.tail_;
-      Platform::light_fence();  // between taking the lock and looking for sleepers: see wait_until()
-      const auto next = end.lock.claim_sleeper();
-      const auto takers = tail_ == first_ ? typename EventCount::Claim() : end.not_empty.claim(count());
-      end.lock.unlock(tail_);
-      // From here on the queue may be gone.
-      next.wake();
-      takers.wake();
+      if (tail_ != first_) [[likely]]
+        show(queue_.tail_.not_empty, count());
+      else show_nothing();
     }
 
     bool has_room() noexcept {
@@ -93,11 +93,11 @@ class Fifo {
       if (tail_ % Block::kSlots != 0) [[likely]] {
         ::new (end.block->place(tail_)) T(std::forward<Args>(args)...);
       } else {
-        if (end.ready == nullptr) end.ready = queue_.new_block();
-        ::new (end.ready->place(tail_)) T(std::forward<Args>(args)...);
+        FreshBlock fresh(queue_);
+        ::new (fresh.block->place(tail_)) T(std::forward<Args>(args)...);
         // Linked before the element is shown, and only now that nothing can throw.
-        (end.block == nullptr ? queue_.first_ : end.block->next) = end.ready;
-        end.block = std::exchange(end.ready, nullptr);
+        (end.block == nullptr ? queue_.first_ : end.block->next) = fresh.block;
+        end.block = std::exchange(fresh.block, nullptr);
       }
       ++tail_;
     }
@@ -106,6 +106,19 @@ class Fifo {
     std::uint32_t count() const noexcept { return static_cast<std::uint32_t>(tail_ - first_); }
 
    private:
+    // Gives the lock back, and wakes up to n who wait for what has changed.
+    void show(EventCount& waiting, std::uint32_t n) noexcept {
+      Platform::light_fence();  // between taking the lock and looking for sleepers: see wait_until()
+      const auto next = queue_.tail_.lock.claim_sleeper();
+      const auto others = n == 0 ? typename EventCount::Claim() : waiting.claim(n);
+      queue_.tail_.lock.unlock(tail_);
+      // From here on the queue may be gone.
+      next.wake();
+      others.wake();
+    }
+    // If there is room, T's constructor threw: another may be waiting for that room.
+    [[gnu::noinline, gnu::cold]] void show_nothing() noexcept { show(queue_.head_.not_full, has_room()); }
+
     Fifo& queue_;
     const std::uint64_t first_;
     std::uint64_t tail_;
@@ -128,9 +141,12 @@ class Fifo {
     AtHead& operator=(const AtHead&) = delete;
     ~AtHead() {
       if (item_ == nullptr) return;
-      const bool taken = !unwinding_;
-      if (taken) item_->~T();
-      queue_.show_head(head_ + taken, taken);
+      if (unwinding_) [[unlikely]] {
+        queue_.leave_to_others(head_);
+      } else {
+        item_->~T();
+        queue_.show_head(head_ + 1, 1);
+      }
     }
 
     explicit operator bool() const noexcept { return item_ != nullptr; }
@@ -149,6 +165,7 @@ class Fifo {
   std::size_t take_many(std::size_t most, Take&& take) {
     BulkGuard guard(*this);
     for (; guard.count < most && guard.has_item(); guard.next()) take(std::move(*front(guard.head())));
+    guard.thrown = false;
     return guard.count;
   }
 
@@ -187,6 +204,10 @@ class Fifo {
 
   void set_limit(std::uint64_t limit) noexcept;
 
+  // Lets a shut_down() that is under way come to its last step. Before telling anybody of
+  // it, who may then destroy the queue.
+  [[gnu::noinline, gnu::cold]] void settle() noexcept { show_head(head_.lock.lock(), 0); }
+
   // No more elements. Those that are there stay, or are destroyed: how many of those.
   // Calls before_showing(puts, dropped) while both ends are locked.
   template <class BeforeShowing>
@@ -194,7 +215,6 @@ class Fifo {
 
  private:
   using Block = detail::Block<T>;
-  using EventCount = platform::BasicEventCount<Platform>;
   template <class U>
   using Atomic = typename Platform::template Atomic<U>;
 
@@ -207,7 +227,6 @@ class Fifo {
     IndexLock<Platform> lock;
     EventCount not_empty;
     Block* block = nullptr;          // where the last element was put; null: nowhere yet
-    Block* ready = nullptr;          // for the next, if its first element threw
     std::uint64_t known_head = 0;    // the head has come at least this far
     Atomic<std::uint64_t> limit{0};  // 0 once shut
     Atomic<bool> shut{false};
@@ -220,12 +239,28 @@ class Fifo {
     std::uint64_t known_tail = 0;     // the tail has come at least this far
   };
 
+  // A new last block, which goes back if its first element throws.
+  struct FreshBlock {
+    explicit FreshBlock(Fifo& q) : queue(q), block(q.new_block()) {}
+    FreshBlock(const FreshBlock&) = delete;
+    FreshBlock& operator=(const FreshBlock&) = delete;
+    ~FreshBlock() {
+      if (block != nullptr) queue.keep_block(block);
+    }
+
+    Fifo& queue;
+    Block* block;
+  };
+
   class BulkGuard {
    public:
     explicit BulkGuard(Fifo& queue) noexcept : queue_(queue), first_(queue.head_.lock.lock()) {}
     BulkGuard(const BulkGuard&) = delete;
     BulkGuard& operator=(const BulkGuard&) = delete;
-    ~BulkGuard() { queue_.show_head(head(), static_cast<std::uint32_t>(count)); }
+    ~BulkGuard() {
+      if (thrown && count == 0) queue_.leave_to_others(first_);
+      else queue_.show_head(head(), static_cast<std::uint32_t>(count));
+    }
 
     std::uint64_t head() const noexcept { return first_ + count; }
     bool has_item() noexcept {
@@ -238,6 +273,7 @@ class Fifo {
     }
 
     std::size_t count = 0;
+    bool thrown = true;
 
    private:
     Fifo& queue_;
@@ -283,6 +319,18 @@ class Fifo {
     putters.wake();
   }
 
+  // Gives the lock of the head back, with an element that T's move would not let go. It may
+  // be the one that a waiter was woken for; so wakes another.
+  [[gnu::noinline, gnu::cold]] void leave_to_others(std::uint64_t head) noexcept {
+    Platform::light_fence();
+    const auto next = head_.lock.claim_sleeper();
+    const auto others = tail_.not_empty.claim(1);
+    head_.lock.unlock(head);
+    // From here on *this may be gone.
+    next.wake();
+    others.wake();
+  }
+
   // The first element, which is there. With the head's lock.
   T* front(std::uint64_t head) noexcept {
     if (head / Block::kSlots != head_.number) [[unlikely]]
@@ -297,8 +345,10 @@ class Fifo {
     head_.number = head / Block::kSlots;
     if (old == nullptr) return;
     old->next = nullptr;
-    delete spare_.exchange(old, std::memory_order_acq_rel);
+    keep_block(old);
   }
+
+  void keep_block(Block* block) noexcept { delete spare_.exchange(block, std::memory_order_acq_rel); }
 
   Block* new_block() {
     Block* const spare = spare_.exchange(nullptr, std::memory_order_acq_rel);
@@ -339,7 +389,8 @@ void Fifo<T, Platform>::shut_down(bool immediate, BeforeShowing&& before_showing
   const auto takers = tail_.not_empty.claim(platform::kEveryone);
   const auto putters = head_.not_full.claim(platform::kEveryone);
   tail_.lock.unlock(tail);
-  head_.lock.unlock(immediate ? tail : head);
+  head_.lock.unlock(immediate ? tail : head);  // last: settle() waits for it
+  // From here on *this may be gone.
   next_putter.wake();
   next_taker.wake();
   takers.wake();

@@ -47,7 +47,11 @@ class Guarded {
     explicit AtTail(Guarded& queue) noexcept : queue_(queue), size_(queue.lock_.lock()) {}
     AtTail(const AtTail&) = delete;
     AtTail& operator=(const AtTail&) = delete;
-    ~AtTail() { queue_.show(size_ + put_, queue_.not_empty_, put_); }
+    ~AtTail() {
+      // Room, and nothing put: it threw. Another may be waiting for that room.
+      if (put_ == 0) queue_.show(size_, queue_.not_full_, has_room());
+      else queue_.show(size_ + put_, queue_.not_empty_, put_);
+    }
 
     bool has_room() const noexcept { return size_ + put_ < queue_.limit_.load(std::memory_order_relaxed); }
     template <class Item>
@@ -70,9 +74,13 @@ class Guarded {
     AtHead(const AtHead&) = delete;
     AtHead& operator=(const AtHead&) = delete;
     ~AtHead() {
-      const bool taken = size_ != 0 && !unwinding_;
-      if (taken) queue_.bag_.pop();
-      queue_.show(size_ - taken, queue_.not_full_, taken);
+      if (size_ == 0 || unwinding_) {
+        // What a throw has left: another may be waiting for it.
+        queue_.show(size_, queue_.not_empty_, size_ != 0);
+      } else {
+        queue_.bag_.pop();
+        queue_.show(size_ - 1, queue_.not_full_, 1);
+      }
     }
 
     explicit operator bool() const noexcept { return size_ != 0; }
@@ -87,15 +95,20 @@ class Guarded {
   template <class Take>
   std::size_t take_many(std::size_t most, Take&& take) {
     struct Guard {
-      ~Guard() { queue.show(size - taken, queue.not_full_, static_cast<std::uint32_t>(taken)); }
+      ~Guard() {
+        if (thrown && taken == 0) queue.show(size, queue.not_empty_, 1);
+        else queue.show(size - taken, queue.not_full_, static_cast<std::uint32_t>(taken));
+      }
       Guarded& queue;
       const std::uint64_t size;
       std::size_t taken = 0;
+      bool thrown = true;
     } guard{*this, lock_.lock()};
     for (; guard.taken < most && guard.taken < guard.size; ++guard.taken) {
       take(std::move(bag_.choose()));
       bag_.pop();
     }
+    guard.thrown = false;
     return guard.taken;
   }
 
@@ -118,12 +131,16 @@ class Guarded {
     show(size, not_full_, platform::kEveryone);
   }
 
+  // Lets a shut_down() that is under way come to its last step. Before telling anybody of
+  // it, who may then destroy the queue.
+  [[gnu::noinline, gnu::cold]] void settle() noexcept { show(lock_.lock(), not_full_, 0); }
+
   template <class BeforeShowing>
   void shut_down(bool immediate, BeforeShowing&& before_showing) {
+    auto dropped = bag_.none();
     const std::uint64_t size = lock_.lock();
     limit_.store(0, std::memory_order_relaxed);
     shut_.store(true, std::memory_order_release);
-    auto dropped = bag_.none();
     if (immediate) bag_.swap(dropped);
     const auto joiners = before_showing(puts(), immediate ? size : 0);
     Platform::light_fence();
@@ -131,6 +148,7 @@ class Guarded {
     const auto takers = not_empty_.claim(platform::kEveryone);
     const auto putters = not_full_.claim(platform::kEveryone);
     lock_.unlock(immediate ? 0 : size);
+    // From here on *this may be gone.
     next.wake();
     takers.wake();
     putters.wake();

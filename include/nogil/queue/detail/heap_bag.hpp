@@ -24,6 +24,7 @@ class HeapBag {
   void push(Item&& item) {
     std::size_t place = slots_.size();
     while (place != 0 && less_(static_cast<const T&>(item), at(parent(place)))) place = parent(place);
+    make_room(slots_);
     slots_.push_back(make_slot<T>(std::forward<Item>(item)));
     if (place == slots_.size() - 1) return;
     // From here on nothing throws.

@@ -17,10 +17,10 @@
 #pragma once
 
 #include <atomic>
-#include <chrono>
 #include <cstdint>
 
 #include "nogil/platform/backoff.hpp"
+#include "nogil/platform/chrono.hpp"
 #include "nogil/platform/event_count.hpp"
 #include "nogil/platform/wait.hpp"
 

@@ -11,8 +11,10 @@
 
 namespace nogil::detail {
 
+// Not bool: a std::vector<bool> holds none.
 template <class T>
-inline constexpr bool kMovesQuietly = std::is_nothrow_move_constructible_v<T>&& std::is_nothrow_move_assignable_v<T>;
+inline constexpr bool kMovesQuietly =
+    std::is_nothrow_move_constructible_v<T>&& std::is_nothrow_move_assignable_v<T> && !std::is_same_v<T, bool>;
 
 template <class T>
 using Slot = std::conditional_t<kMovesQuietly<T>, T, std::unique_ptr<T>>;
@@ -32,6 +34,12 @@ template <class T>
 const T& item_in(const Slot<T>& slot) noexcept {
   if constexpr (kMovesQuietly<T>) return slot;
   else return *slot;
+}
+
+// Room for one more, so that adding it cannot throw once the element was moved from.
+template <class Vector>
+void make_room(Vector& slots) {
+  if (slots.size() == slots.capacity()) slots.reserve(slots.empty() ? 1 : 2 * slots.size());
 }
 
 // After an element was taken off: gives memory back that an emptied queue would hold.

@@ -16,6 +16,7 @@ class StackBag {
 
   template <class Item>
   void push(Item&& item) {
+    make_room(slots_);
     if constexpr (kMovesQuietly<T>) slots_.emplace_back(std::forward<Item>(item));
     else slots_.push_back(make_slot<T>(std::forward<Item>(item)));
   }

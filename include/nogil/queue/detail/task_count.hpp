@@ -27,16 +27,19 @@ class TaskCount {
     }
   };
 
-  // One more is done, of `puts` so far. False: they were all done already.
-  bool task_done(std::uint64_t puts) noexcept {
+  // One more is done, of puts() so far. False: they were all done already.
+  template <class Puts>
+  bool task_done(Puts&& puts) noexcept {
     const auto address = Platform::address(state_);
-    std::uint64_t seen = state_.load(std::memory_order_relaxed);
+    std::uint64_t seen = state_.load(std::memory_order_acquire);
     std::uint64_t next;
     do {
-      if (done(seen) >= puts) return false;
+      // `done` first: what others put and finished since would look like too many.
+      const std::uint64_t put = puts();
+      if (done(seen) >= put) return false;
       next = seen + kDone;
-      if (done(next) == puts) next &= ~kJoiners;
-    } while (!state_.compare_exchange_weak(seen, next, std::memory_order_acq_rel, std::memory_order_relaxed));
+      if (done(next) == put) next &= ~kJoiners;
+    } while (!state_.compare_exchange_weak(seen, next, std::memory_order_acq_rel, std::memory_order_acquire));
     // From here on *this may be gone: a joiner may have been let through.
     if ((seen & kJoiners) != (next & kJoiners)) Platform::futex_wake(address, platform::kEveryone);
     return true;
@@ -57,9 +60,15 @@ class TaskCount {
     return joiners;
   }
 
-  std::uint64_t unfinished(std::uint64_t puts) const noexcept {
-    const std::uint64_t now = done(state_.load(std::memory_order_acquire));
-    return puts > now ? puts - now : 0;
+  // Exact at some moment during the call.
+  template <class Puts>
+  std::uint64_t unfinished(Puts&& puts) const noexcept {
+    for (std::uint64_t before = done(state_.load(std::memory_order_acquire));;) {
+      const std::uint64_t put = puts();
+      const std::uint64_t after = done(state_.load(std::memory_order_acquire));
+      if (before == after) return put - after;
+      before = after;
+    }
   }
 
   // Waits until all are done, of puts() at that moment. False: the limit was reached first.

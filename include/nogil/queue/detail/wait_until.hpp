@@ -2,6 +2,8 @@
 
 #pragma once
 
+#include <cstdint>
+
 #include "nogil/platform/backoff.hpp"
 #include "nogil/platform/event_count.hpp"
 #include "nogil/platform/wait.hpp"
@@ -31,7 +33,9 @@ bool wait_until(platform::BasicEventCount<Platform>& sleepers, const IndexLock<P
     if (!held) return sleepers.wait(key, wait);
     platform::BasicWait<Platform> moment(IndexLock<Platform>::kShortSleep);
     sleepers.wait(key, moment);
-    return !wait.over();
+    // A sleep that is over before it begins: asks the clock of a deadline before giving up.
+    const typename Platform::template Atomic<std::uint32_t> nothing{0};
+    return !wait.over() || wait.park(nothing, 0);
   }
   return true;
 }
