@@ -4,3 +4,4 @@
 
 #include "nogil/queue.hpp"
 #include "nogil/threading.hpp"
+#include "nogil/version.hpp"

@@ -67,6 +67,7 @@ class Watchdog : public ::testing::EmptyTestEventListener {
       std::string call;
       std::getline(std::ifstream(task.path() / "stat"), stat);
       std::getline(std::ifstream(task.path() / "syscall"), call);
+      if (stat.empty()) continue;  // it has ended meanwhile
       std::fprintf(stderr, "  %s state %s, in system call %s\n", stat.substr(0, stat.find(')') + 1).c_str(),
                    stat.substr(stat.rfind(')') + 2, 1).c_str(), call.c_str());
     }

@@ -154,6 +154,7 @@ TEST(CurrentThreadTest, give_each_living_thread_its_own_number) {
 }
 
 TEST(CurrentThreadTest, may_be_asked_while_threads_come_and_go) {
+  static_cast<void>(nogil::get_ident());  // so that the main thread is known, too
   std::atomic<bool> over = false;
   Bunch askers(2, [&] {
     while (!over) {

@@ -35,7 +35,8 @@ class TaskCount {
     std::uint64_t next;
     do {
       // `done` first: what others put and finished since would look like too many.
-      const std::uint64_t put = puts();
+      std::uint64_t put = known_puts_.load(std::memory_order_relaxed);
+      if (done(seen) + 1 >= put) known_puts_.store(put = puts(), std::memory_order_relaxed);
       if (done(seen) >= put) return false;
       next = seen + kDone;
       if (done(next) == put) next &= ~kJoiners;
@@ -105,6 +106,10 @@ class TaskCount {
   static constexpr std::uint64_t done(std::uint64_t state) noexcept { return state / kDone; }
 
   typename Platform::template Atomic<std::uint64_t> state_{0};
+
+  // There were at least so many puts. While that is enough to know that this is not the
+  // last, the queue's own count, in a line that producers write, is left alone.
+  typename Platform::template Atomic<std::uint64_t> known_puts_{0};
 };
 
 }  // namespace nogil::detail

@@ -1,0 +1,45 @@
+# What tests, examples and benchmarks share. None of it reaches a user of nogil::nogil.
+
+# Our warnings, and each header once more for `all_verify_interface_header_sets`,
+# which compiles them one by one: each must include all that it uses.
+add_library(nogil_dev INTERFACE)
+target_link_libraries(nogil_dev INTERFACE nogil::nogil)
+target_compile_options(nogil_dev INTERFACE -Wall -Wextra -Wpedantic -Wshadow -Wconversion)
+option(NOGIL_WARNINGS_AS_ERRORS "Refuse to build our own programs with a warning" ON)
+if(NOGIL_WARNINGS_AS_ERRORS)
+  target_compile_options(nogil_dev INTERFACE -Werror)
+endif()
+if(CMAKE_VERSION VERSION_GREATER_EQUAL 3.24)
+  target_sources(nogil_dev INTERFACE FILE_SET HEADERS BASE_DIRS ${PROJECT_SOURCE_DIR}/include FILES ${nogil_headers})
+  set_target_properties(nogil_dev PROPERTIES VERIFY_INTERFACE_HEADER_SETS ON)
+endif()
+
+find_program(NOGIL_CCACHE ccache DOC "Compiler cache, used when it is there")
+if(NOGIL_CCACHE AND nogil_is_top_level AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${NOGIL_CCACHE})
+endif()
+
+set(CMAKE_CXX_EXTENSIONS OFF)
+
+# nogil_program(name source...): an executable with our warnings.
+function(nogil_program name)
+  add_executable(${name} ${ARGN})
+  target_link_libraries(${name} PRIVATE nogil_dev)
+endfunction()
+
+# nogil_modules(result pattern): the folders here that hold a file of that pattern.
+function(nogil_modules result pattern)
+  file(GLOB files CONFIGURE_DEPENDS RELATIVE ${CMAKE_CURRENT_SOURCE_DIR} */${pattern})
+  list(TRANSFORM files REPLACE "/.*" "")
+  list(REMOVE_DUPLICATES files)
+  set(${result} ${files} PARENT_SCOPE)
+endfunction()
+
+include(FetchContent)
+
+# nogil_fetch(name repository tag): for who has no package of it, but the internet.
+macro(nogil_fetch name repository tag)
+  message(STATUS "${name}: no package found, so it is fetched: ${repository} ${tag}")
+  FetchContent_Declare(${name} GIT_REPOSITORY ${repository} GIT_TAG ${tag} GIT_SHALLOW ON)
+  FetchContent_MakeAvailable(${name})
+endmacro()
