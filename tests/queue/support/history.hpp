@@ -9,6 +9,7 @@
 #pragma once
 
 #include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -21,7 +22,11 @@ namespace nogil::testing {
 
 using Moment = std::int64_t;
 
+// A store may still be on its way out of the core when the call that made it returns.
+// Whoever learns of the call through memory learns of the store first; only a clock could
+// outrun it. So the clock is read when all stores have arrived.
 inline Moment moment() {
+  std::atomic_thread_fence(std::memory_order_seq_cst);
   return std::chrono::steady_clock::now().time_since_epoch().count();
 }
 
