@@ -164,7 +164,7 @@ TEST(SynchronizedTest, takes_views) {
 
 TEST(SynchronizedTest, reads_no_further_than_asked) {
   std::istringstream text("1 2 3");
-  auto source = synchronized(std::views::istream<int>(text));
+  auto source = synchronized(std::ranges::istream_view<int>(text));
   EXPECT_EQ(source.next(), 1);
   int rest = 0;
   text >> rest;
