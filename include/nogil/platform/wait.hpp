@@ -114,8 +114,12 @@ class BasicWait {
   // Over before it begins: not even worth a spin.
   constexpr bool immediate() const noexcept { return deadline_.is_immediate(); }
 
-  // Whether the limit is reached.
-  bool over() const noexcept { return deadline_.passed() || (stop_ != nullptr && stop_->requested()); }
+  // Whether the limit is reached. A deadline of a clock that may be set is asked again.
+  bool over() noexcept {
+    if (stop_ != nullptr && stop_->requested()) return true;
+    if (ask_again_ != nullptr && deadline_.passed()) deadline_ = ask_again_(when_);
+    return deadline_.passed();
+  }
 
   // Sleeps while the word (the low half of a 64-bit one) equals `expected`; may return
   // early for no reason. False: the limit is reached; take a last look and give up.
@@ -123,9 +127,7 @@ class BasicWait {
   bool park(const Word& word, std::uint32_t expected) noexcept {
     const bool in_time =
         stop_ != nullptr ? stop_->park(word, expected, deadline_) : Platform::futex_wait(word, expected, deadline_);
-    if (in_time || ask_again_ == nullptr || (stop_ != nullptr && stop_->requested())) return in_time;
-    deadline_ = ask_again_(when_);
-    return !deadline_.is_immediate();
+    return in_time || (ask_again_ != nullptr && !over());
   }
 
  private:

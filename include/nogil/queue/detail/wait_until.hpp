@@ -33,9 +33,7 @@ bool wait_until(platform::BasicEventCount<Platform>& sleepers, const IndexLock<P
     if (!held) return sleepers.wait(key, wait);
     platform::BasicWait<Platform> moment(IndexLock<Platform>::kShortSleep);
     sleepers.wait(key, moment);
-    // A sleep that is over before it begins: asks the clock of a deadline before giving up.
-    const typename Platform::template Atomic<std::uint32_t> nothing{0};
-    return !wait.over() || wait.park(nothing, 0);
+    return !wait.over();
   }
   return true;
 }
