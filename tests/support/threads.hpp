@@ -10,6 +10,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <condition_variable>
@@ -215,11 +216,28 @@ class Call {
 template <class Function>
 Call(Function) -> Call<std::invoke_result_t<Function&>>;
 
+// Waits until `asleep()` has been true for a moment, so that a short sleep on the way to
+// the long one (for an inner lock, say) does not count. False if `returned()` became true.
+template <class Returned, class Asleep>
+bool settles(Returned returned, Asleep asleep) {
+  constexpr auto kMoment = std::chrono::microseconds(500);
+  std::optional<std::chrono::steady_clock::time_point> since;
+  bool gave_up = false;
+  return eventually([&] {
+           gave_up = returned();
+           if (gave_up) return true;
+           const auto now = std::chrono::steady_clock::now();
+           if (!asleep()) since.reset();
+           else if (!since) since = now;
+           return since && now - *since >= kMoment;
+         }) &&
+         !gave_up;
+}
+
 // Waits until all these calls sleep. False if one of them returned instead.
 template <class... Calls>
 bool falls_asleep(const Calls&... calls) {
-  eventually([&] { return (calls.returned() || ...) || (calls.asleep() && ...); });
-  return (!calls.returned() && ...) && (calls.asleep() && ...);
+  return settles([&] { return (calls.returned() || ...); }, [&] { return (calls.asleep() && ...); });
 }
 
 template <class Container>
@@ -227,9 +245,8 @@ requires requires(const Container& calls) {
   (*calls.begin())->asleep();
 }
 bool falls_asleep(const Container& calls) {
-  for (const auto& call : calls)
-    if (!falls_asleep(*call)) return false;
-  return true;
+  return settles([&] { return std::ranges::any_of(calls, [](const auto& call) { return call->returned(); }); },
+                 [&] { return std::ranges::all_of(calls, [](const auto& call) { return call->asleep(); }); });
 }
 
 // A thread that does what it is told: for what one certain other thread must do,

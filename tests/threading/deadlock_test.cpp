@@ -532,7 +532,8 @@ TEST_F(DeadlockTest, only_reports_when_the_condition_itself_closes_the_cycle) {
   ASSERT_TRUE(falls_asleep(holder));
   ::testing::internal::CaptureStderr();
   condition.notify();  // its Lock is held, though not here
-  const bool blocked = eventually([] { return count(deadlock::describe_waits(), "\n") == 2; });
+  // Published first, then looked for a cycle, then asleep.
+  const bool blocked = eventually([] { return count(deadlock::describe_waits(), "\n") == 2; }) && falls_asleep(waiter);
   other.release();
   EXPECT_NO_THROW(holder.result());
   EXPECT_NO_THROW(waiter.result());
