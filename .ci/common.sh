@@ -36,6 +36,7 @@ provided() {
     libabsl-dev) has_header absl/synchronization/mutex.h ;;
     libnsync-dev) has_header nsync.h ;;
     libboost-dev) has_header boost/version.hpp ;;
+    libasio-dev) has_header asio.hpp ;;
     libclang-rt-19-dev) compgen -G '/usr/lib/llvm-19/lib/clang/*/lib/linux/libclang_rt.tsan-*.a' >/dev/null ;;
     *) dpkg-query -W -f '${Status}' "$1" 2>/dev/null | grep -q 'ok installed' ;;
   esac
