@@ -24,7 +24,7 @@ expect(2 "no command 'rnu'.*Did you mean run" ${TOUR} rnu)
 
 expect(0 "semaphore-2-of-5 .*0\\.9 .*race-100ms " ${TOUR} list)
 expect(0 "race-100ms-lock" ${TOUR} list --seed 4)
-expect(0 "no demos of notebook 1" ${TOUR} list --notebook 1)
+expect(0 "barista .*1\\.1 .*primes-threadpool" ${TOUR} list --notebook 1)
 expect(2 "from 0 to 4" ${TOUR} list --seed 5)
 
 expect(0 "threading.BoundedSemaphore\\(2\\).*nogil::BoundedSemaphore" ${TOUR} show bounded-semaphore)

@@ -4,6 +4,8 @@
 //
 //   --pin        keep thread i on core i (NOGIL_BENCH_PIN=1 does the same)
 //   --markdown   print the tables in Markdown, with every rival's median
+//   --window=S   contended cases last S seconds each, not 0.15. Their shares mean little
+//                unless that is many slices of the scheduler for each thread
 //
 // Unless told otherwise, five repetitions of 0.1 s in random order across all cases and
 // rivals, so that nobody always runs on a warm, or a busy, machine.
@@ -32,7 +34,8 @@ namespace {
 void print_help() {
   std::cout << "Our own options, beside Google Benchmark's:\n"
                "          [--pin]       keep thread i on core i; also NOGIL_BENCH_PIN=1\n"
-               "          [--markdown]  tables in Markdown, with every rival's median\n\n";
+               "          [--markdown]  tables in Markdown, with every rival's median\n"
+               "          [--window=S]  contended cases last S seconds each, not 0.15\n\n";
   benchmark::PrintDefaultHelp();
 }
 
@@ -59,18 +62,29 @@ struct CommandLine {
   bool take(const std::string& argument) {
     constexpr std::string_view kMinTime = "--benchmark_min_time=";
     constexpr std::string_view kFormat = "--benchmark_format=";
+    constexpr std::string_view kWindow = "--window=";
     if (argument == "--pin" || argument == "--markdown") {
       (argument == "--pin" ? bench::options().pin : markdown) = true;
+      return true;
+    }
+    if (argument.starts_with(kWindow)) {
+      const double seconds = std::strtod(argument.c_str() + kWindow.size(), nullptr);
+      if (seconds > 0) bench::options().window = bench::Seconds(seconds);
+      window_given_ = true;
       return true;
     }
     if (argument.starts_with(kFormat)) machine_readable = argument.substr(kFormat.size()) != "console";
     if (argument.starts_with(kMinTime)) {
       // A short run is to be short in the cases that keep their own time, too.
       const double seconds = std::strtod(argument.c_str() + kMinTime.size(), nullptr);
-      if (seconds > 0) bench::options().window = std::min(bench::options().window, bench::Seconds(seconds));
+      if (seconds > 0 && !window_given_) {
+        bench::options().window = std::min(bench::options().window, bench::Seconds(seconds));
+      }
     }
     return false;
   }
+
+  bool window_given_ = false;
 };
 
 }  // namespace

@@ -160,18 +160,17 @@ using TimedSemaphores = bench::Rivals<Nogil, NogilBounded, Std, Posix, StdMutex>
 
 // ---- The cases -------------------------------------------------------------------------
 
-// One thread takes `permits` - 0 of them and gives it back: fast paths.
+// One thread takes one of `permits` and gives it back: fast paths. Nothing else is in the
+// loop: even counting the turns would cost as much as a tenth of them.
 template <class S>
 void take_and_give_back(benchmark::State& state, int permits) {
   S semaphore(permits);
-  std::int64_t taken = 0;
   bench::measure(state, [&] {
     semaphore.acquire();
-    benchmark::DoNotOptimize(++taken);
+    benchmark::ClobberMemory();
     semaphore.release();
   });
   for (int left = permits; left > 0; --left) semaphore.acquire();  // would hang if one was lost
-  bench::check(state, taken == state.iterations(), "a turn was lost");
 }
 
 // One thread, one permit, 1 -> 0 -> 1: the price of guarding something with a semaphore,

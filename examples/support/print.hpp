@@ -8,6 +8,7 @@
 
 #pragma once
 
+#include <charconv>
 #include <chrono>
 #include <cstdio>
 #include <mutex>
@@ -67,6 +68,15 @@ inline std::string fixed(double number, int digits) {
   char buffer[64];
   const int length = std::snprintf(buffer, sizeof buffer, "%.*f", digits, number);
   return std::string(buffer, static_cast<std::size_t>(length));
+}
+
+// As many digits as it takes to get the same number back, as repr() writes it in Python:
+// "0.1", "-0.3999999999999999", "2.0".
+inline std::string shortest(double number) {
+  char buffer[64];
+  std::string digits(buffer, std::to_chars(buffer, buffer + sizeof buffer, number).ptr);
+  if (digits.find_first_not_of("-0123456789") == std::string::npos) digits += ".0";
+  return digits;
 }
 
 // "2.00 s".

@@ -23,6 +23,7 @@
 #include <string_view>
 #include <vector>
 
+#include "support/chart.hpp"
 #include "support/print.hpp"
 #include "support/suggest.hpp"
 #include "support/svg.hpp"
@@ -52,7 +53,7 @@ inline constexpr std::string_view kRunOptionsHelp =
     "  --fast         sleeps and work at a twentieth: --scale 0.05\n"
     "  --scale S      multiply sleeps and work by S, 0.001 to 100\n"
     "  --threads N    use N threads where the demo leaves a choice, 1 to 1000\n"
-    "  --svg DIR      write the demo's timeline to DIR/<id>.svg, if it draws one\n"
+    "  --svg DIR      write the demo's picture to DIR/<id>.svg, if it draws one\n"
     "  --quiet        only the last line, the verdict\n"
     "  --help         this text\n"
     "\n"
@@ -187,10 +188,11 @@ inline int run_demo(const Demo& demo, const Options& options) {
   const Seconds wall = Clock::now() - start;
   ::alarm(0);
 
-  if (!options.svg_folder.empty() && !run.timeline.empty()) {
+  if (!options.svg_folder.empty() && (!run.timeline.empty() || !run.chart.empty())) {
     const std::string path = options.svg_folder + "/" + demo.about.id + ".svg";
+    const std::string title = text(demo.about.id, ": ", demo.about.teaches);
     std::ofstream file(path);
-    file << svg(run.timeline, text(demo.about.id, ": ", demo.about.teaches));
+    file << (run.chart.empty() ? svg(run.timeline, title) : run.chart.svg(title));
     if (!file.flush()) {
       ok = false;
       summary += "; WRONG: cannot write " + path;

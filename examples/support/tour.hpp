@@ -28,6 +28,7 @@
 #include <utility>
 #include <vector>
 
+#include "support/chart.hpp"
 #include "support/print.hpp"
 #include "support/timeline.hpp"
 
@@ -104,6 +105,9 @@ class Run {
   // Who did what when: drawn in the terminal where the demo calls print_text(), and as
   // a picture by --svg.
   Timeline timeline;
+
+  // What was predicted, and what was measured: a picture by --svg.
+  Chart chart;
 
   // ---- For the runner ----
 

@@ -11,6 +11,8 @@
 //       CancelledError        the task was cancelled before it had a result
 //       InvalidStateError     a future was set twice
 //       BrokenBarrierError    a barrier was aborted, reset, or timed out
+//       BrokenExecutor        an executor cannot run anything any more
+//         BrokenThreadPool    its initializer threw
 //       DeadlockError         waiting would never end: the text names the cycle
 //       Full                  a queue had no room in time
 //       Empty                 a queue had no element in time
@@ -19,12 +21,16 @@
 // A call that throws one of these has changed nothing, unless it says otherwise.
 //
 // Python   Builtin ValueError, RuntimeError and TimeoutError, threading's
-//          BrokenBarrierError, concurrent.futures' CancelledError and
-//          InvalidStateError, queue's Full, Empty and ShutDown. DeadlockError is ours.
+//          BrokenBarrierError, concurrent.futures' CancelledError, InvalidStateError,
+//          BrokenExecutor and BrokenThreadPool, queue's Full, Empty and ShutDown.
+//          DeadlockError is ours.
 
 #pragma once
 
+#include <exception>
 #include <stdexcept>
+#include <string>
+#include <utility>
 
 namespace nogil {
 
@@ -61,6 +67,23 @@ class InvalidStateError : public Error {
 class BrokenBarrierError : public Error {
  public:
   using Error::Error;
+};
+
+class BrokenExecutor : public Error {
+ public:
+  using Error::Error;
+  BrokenExecutor(const std::string& what, std::exception_ptr cause) : Error(what), cause_(std::move(cause)) {}
+
+  // What broke it; null if that was no exception.
+  [[nodiscard]] const std::exception_ptr& cause() const noexcept { return cause_; }
+
+ private:
+  std::exception_ptr cause_;
+};
+
+class BrokenThreadPool : public BrokenExecutor {
+ public:
+  using BrokenExecutor::BrokenExecutor;
 };
 
 class DeadlockError : public Error {

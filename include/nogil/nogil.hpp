@@ -2,6 +2,7 @@
 
 #pragma once
 
+#include "nogil/futures.hpp"
 #include "nogil/queue.hpp"
 #include "nogil/threading.hpp"
 #include "nogil/version.hpp"

@@ -32,6 +32,14 @@ struct Bounds {
   int steps = 2000;  // more than that is a livelock
 };
 
+// How long a thread is willing to sleep.
+enum class Patience {
+  kEndless,
+  kSomeTime,  // until a deadline, which may pass at any moment
+  kMoment,    // for so short a time that others do nothing meanwhile, or much
+  kNone
+};
+
 class Execution {
  public:
   explicit Execution(Choices& choices) : choices_(choices) {}
@@ -121,7 +129,7 @@ class Execution {
     pass_on();
   }
 
-  bool futex_wait(const void* address, std::uint32_t expected, bool endless, bool immediate) {
+  bool futex_wait(const void* address, std::uint32_t expected, Patience patience) {
     step();
     Location& word = use(address, "futex_wait");
     const auto value = static_cast<std::uint32_t>(word.value(word.latest()));
@@ -130,12 +138,14 @@ class Execution {
       word.glance(observer());
       return true;
     }
-    if (immediate) return false;
-    note("futex_wait  #%d  %#x: asleep%s", word.number(), value, endless ? "" : ", with a deadline");
+    if (patience == Patience::kNone) return false;
+    note("futex_wait  #%d  %#x: asleep%s", word.number(), value,
+         patience == Patience::kEndless ? "" : ", with a deadline");
     Thread& me = threads_[current_];
     me.state = State::kAsleep;
     me.sleeps_on = address;
-    me.endless = endless;
+    me.patience = patience;
+    me.asleep_since = steps_;
     me.in_time = true;
     pass_on();
     return me.in_time;
@@ -253,13 +263,14 @@ class Execution {
     std::function<void()> body;
     State state = State::kAbsent;
     const void* sleeps_on = nullptr;
-    bool endless = true;
+    Patience patience = Patience::kEndless;
+    int asleep_since = 0;
     bool in_time = true;
     bool passed_over = false;  // was awake when another thread yielded to somebody else
   };
 
   // How a thread may be made to run.
-  enum class Way { kNo, kReady, kTimeout, kYielding, kSurprise };
+  enum class Way { kNo, kReady, kTimeout, kYielding, kMoment, kSurprise };
 
   Way way(std::size_t index) const noexcept {
     const Thread& thread = threads_[index];
@@ -269,7 +280,8 @@ class Execution {
       case State::kYielding:
         return Way::kYielding;
       case State::kAsleep:
-        return thread.endless ? Way::kSurprise : Way::kTimeout;
+        if (thread.patience == Patience::kMoment) return Way::kMoment;
+        return thread.patience == Patience::kEndless ? Way::kSurprise : Way::kTimeout;
       case State::kJoining:
         for (std::size_t i = 1; i < present_; ++i) {
           if (threads_[i].state != State::kAbsent && threads_[i].state != State::kFinished) return Way::kNo;
@@ -284,6 +296,7 @@ class Execution {
     std::array<std::size_t, kThreads> index{};
     int count = 0;
     bool certain = false;  // one of them runs without a surprise
+    bool hasty = false;    // others can go on while one sleeps for a moment
 
     void add(std::size_t thread) { index[static_cast<std::size_t>(count++)] = thread; }
   };
@@ -291,7 +304,8 @@ class Execution {
   // The threads that may go on instead of the running one: those that are awake first.
   // Threads that yield take turns only when nobody else can go on, and a thread that was
   // passed over once is next at the next yield: so a loop that waits by yielding is no
-  // livelock.
+  // livelock. A loop that sleeps for a moment at a time is none either: while others can go
+  // on, it is a surprise that such a sleep is over, and else the first to sleep is next.
   Candidates others() const noexcept {
     const State mine = threads_[current_].state;
     std::array<Way, kThreads> ways{};
@@ -299,16 +313,29 @@ class Execution {
     if (mine == State::kReady || mine == State::kYielding) ways[current_] = Way::kNo;
 
     Candidates found;
-    for (const Way wanted : {Way::kReady, Way::kTimeout, Way::kYielding, Way::kSurprise}) {
+    for (const Way wanted : {Way::kReady, Way::kTimeout, Way::kYielding, Way::kMoment, Way::kSurprise}) {
       if (wanted == Way::kYielding && mine == State::kYielding && found.certain) continue;
+      if (wanted == Way::kMoment) found.hasty = found.certain || mine == State::kReady;
+      if (wanted == Way::kMoment && found.hasty && !may_deviate()) continue;
       if (wanted == Way::kSurprise && !(may_deviate() && (found.certain || mine == State::kReady))) break;
       for (std::size_t i = 0; i < present_; ++i) {
         if (ways[i] != wanted) continue;
+        if (wanted == Way::kMoment && !found.hasty && i != first_to_sleep(ways)) continue;
         found.add(i);
         found.certain = found.certain || wanted != Way::kSurprise;
       }
     }
     return mine == State::kYielding ? fair(found) : found;
+  }
+
+  // Of those who sleep for a moment.
+  std::size_t first_to_sleep(const std::array<Way, kThreads>& ways) const noexcept {
+    std::size_t first = kThreads;
+    for (std::size_t i = 0; i < present_; ++i) {
+      if (ways[i] != Way::kMoment) continue;
+      if (first == kThreads || threads_[i].asleep_since < threads_[first].asleep_since) first = i;
+    }
+    return first;
   }
 
   Candidates fair(const Candidates& all) const noexcept {
@@ -335,7 +362,7 @@ class Execution {
     for (int i = 0; i < candidates.count; ++i) {
       const std::size_t thread = candidates.index[static_cast<std::size_t>(i)];
       const Way how = way(thread);
-      if (how == Way::kSurprise) continue;
+      if (how == Way::kSurprise || (how == Way::kMoment && candidates.hasty)) continue;
       const std::uint64_t rank = how == Way::kTimeout ? choices_.rank_of_deadline(thread) : choices_.rank(thread);
       if (rank < highest) continue;
       highest = rank;
@@ -368,7 +395,9 @@ class Execution {
       for (Thread& thread : threads_) thread.passed_over = thread.passed_over || thread.state == State::kReady;
     }
     const int chosen = choices_.choose(candidates.count, preferred(candidates, false));
-    switch_to(candidates.index[static_cast<std::size_t>(chosen)]);
+    const std::size_t next = candidates.index[static_cast<std::size_t>(chosen)];
+    if (candidates.hasty && way(next) == Way::kMoment) ++deviations_;
+    switch_to(next);
   }
 
   std::string stuck() const {
@@ -384,10 +413,10 @@ class Execution {
     Thread& thread = threads_[next];
     const std::size_t before = current_;
     if (thread.state == State::kAsleep) {
-      thread.in_time = thread.endless;
-      if (thread.endless) ++deviations_;
+      thread.in_time = thread.patience == Patience::kEndless;
+      if (thread.in_time) ++deviations_;
       current_ = next;
-      note(thread.endless ? "wakes up for no reason" : "deadline passed");
+      note(thread.in_time ? "wakes up for no reason" : "deadline passed");
     }
     thread.state = State::kReady;
     thread.passed_over = false;

@@ -1,4 +1,4 @@
-// Lock and RLock under the model checker: detail::OwnerWord.
+// Lock and RLock under the model checker: detail::OwnerWord and ReentrantWord.
 
 #include <gtest/gtest.h>
 
@@ -9,12 +9,14 @@
 #include "model.hpp"
 #include "mutants.hpp"
 #include "nogil/threading/detail/owner_word.hpp"
+#include "nogil/threading/detail/reentrant_word.hpp"
 #include "waits.hpp"
 
 namespace {
 
 using namespace nogil::model;
 using nogil::detail::OwnerWord;
+using nogil::detail::ReentrantWord;
 using nogil::platform::BasicStopSignal;
 using nogil::platform::BasicWait;
 
@@ -141,6 +143,92 @@ void destroy_when_let_through() {
 TEST(ModelLock, may_be_destroyed_by_the_thread_it_let_through) {
   EXPECT_TRUE(holds(destroy_when_let_through<Platform>, {.bounds = {.deviations = 6}}));
   EXPECT_TRUE(fails("nothing makes sure", destroy_when_let_through<WithoutRelease>));
+}
+
+// ---- Taken again -----------------------------------------------------------------------
+
+// Each thread takes it `depth` levels deep, and gives it back.
+template <class P>
+void nest(int threads, int depth) {
+  ReentrantWord<P> lock;
+  Plain<int> turns = 0;
+  const auto use = [&] {
+    const std::uint32_t me = P::thread_id();
+    for (int level = 1; level <= depth; ++level) {
+      if (!lock.try_lock(me)) {
+        require(level == 1, "refused to its owner");
+        BasicWait<P> wait;
+        lock.lock_slow(me, wait, kNoWatch);
+      }
+      turns = turns + 1;
+      require(lock.levels(me) == static_cast<std::uint32_t>(level), "not so deep");
+    }
+    for (int level = depth; level > 0; --level) {
+      turns = turns + 1;
+      require(lock.owned_by(me) && lock.unlock(me), "it was released too early");
+    }
+    require(!lock.unlock(me), "released more often than taken");
+  };
+  if (threads == 2) together(use, use);
+  else together(use, use, use);
+  require(turns == threads * depth * 2, "a turn was lost");
+}
+
+TEST(ModelRLock, is_its_owners_until_the_last_level_is_given_back) {
+  EXPECT_TRUE(holds([] { nest<Platform>(2, 1); }, {.bounds = {.deviations = 6}}));
+  EXPECT_TRUE(holds([] { nest<Platform>(2, 2); }));
+  EXPECT_TRUE(holds([] { nest<Platform>(2, 4); }));
+  EXPECT_TRUE(holds([] { nest<Platform>(3, 3); }));
+}
+
+// Each may release it while the other owns it, at any depth, and must be refused.
+TEST(ModelRLock, is_released_by_its_owner_only) {
+  EXPECT_TRUE(holds([] {
+    ReentrantWord<Platform> lock;
+    Plain<int> inside = 0;
+    const auto owner = [&] {
+      const std::uint32_t me = Platform::thread_id();
+      for (int level = 1; level <= 3; ++level) require(lock.try_lock(me), "nobody else takes it");
+      inside = inside + 1;
+      for (int level = 1; level <= 3; ++level) require(lock.unlock(me), "it was released by somebody else");
+    };
+    const auto stranger = [&] { require(!lock.unlock(Platform::thread_id()), "released by a stranger"); };
+    together(owner, stranger, stranger);
+  }));
+}
+
+// As a Condition does.
+template <class P>
+void give_up_all_levels(int depth) {
+  ReentrantWord<P> lock;
+  Plain<int> turns = 0;
+  const auto use = [&] {
+    const std::uint32_t me = P::thread_id();
+    BasicWait<P> wait;
+    if (!lock.try_lock(me)) lock.lock_slow(me, wait, kNoWatch);
+    for (int level = 1; level < depth; ++level) require(lock.try_lock(me), "refused to its owner");
+    turns = turns + 1;
+    const std::uint32_t levels = lock.unlock_all(me);
+    require(lock.levels(me) == 0 && !lock.unlock(me), "it was not given up");
+    if (!lock.try_lock(me)) lock.lock_slow(me, wait, kNoWatch);
+    lock.set_levels(me, levels);
+    turns = turns + 1;
+    for (int level = depth; level > 0; --level) require(lock.unlock(me), "not as deep as before");
+    require(!lock.unlock(me), "deeper than before");
+  };
+  together(use, use);
+  require(turns == 4, "a turn was lost");
+}
+
+TEST(ModelRLock, is_given_up_and_taken_back_through_all_levels) {
+  for (int depth = 1; depth <= 4; ++depth) EXPECT_TRUE(holds([depth] { give_up_all_levels<Platform>(depth); }));
+}
+
+TEST(ModelRLock, needs_each_part_of_its_protocol) {
+  EXPECT_TRUE(fails("data race", [] { nest<WithoutRelease>(2, 2); }));
+  EXPECT_TRUE(fails("data race", [] { nest<WithoutAcquire>(2, 2); }));
+  EXPECT_TRUE(fails("released more often than taken", [] { nest<PlatformOf<LeavesItsNumber>>(2, 2); }));
+  EXPECT_TRUE(fails("deadlock", [] { nest<WithoutWake>(2, 1); }));
 }
 
 // ---- Stop tokens ------------------------------------------------------------------------

@@ -48,9 +48,11 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <type_traits>
 #include <utility>
 
 #include "execution.hpp"
@@ -195,8 +197,14 @@ class Atomic {
   T bits_{};  // the size of a real one
 
  private:
-  static constexpr std::uint64_t wide(T value) noexcept { return static_cast<std::uint64_t>(value); }
-  static constexpr T narrow(std::uint64_t value) noexcept { return static_cast<T>(value); }
+  static constexpr std::uint64_t wide(T value) noexcept {
+    if constexpr (std::is_pointer_v<T>) return reinterpret_cast<std::uintptr_t>(value);
+    else return static_cast<std::uint64_t>(value);
+  }
+  static constexpr T narrow(std::uint64_t value) noexcept {
+    if constexpr (std::is_pointer_v<T>) return reinterpret_cast<T>(value);
+    else return static_cast<T>(value);
+  }
 
   static constexpr std::memory_order without_release(std::memory_order order) noexcept {
     if (order == std::memory_order_acq_rel) return std::memory_order_acquire;
@@ -235,15 +243,25 @@ struct EditedPlatform {
   }
   template <class Word>
   static bool futex_wait(const Word& word, std::uint32_t expected, platform::Deadline deadline) noexcept {
-    return Execution::running()->futex_wait(&word, expected, deadline.is_never(), deadline.is_immediate());
+    return Execution::running()->futex_wait(&word, expected, patience(deadline));
   }
   static void futex_wake(Address address, std::uint32_t count) noexcept {
     Execution::running()->futex_wake(address, count);
   }
 
+  // How long a sleep with this deadline may last. One that passes within a minute was made
+  // up by the algorithm itself, to look again soon; those of scenarios are farther away.
+  static Patience patience(platform::Deadline deadline) noexcept {
+    if (deadline.is_never()) return Patience::kEndless;
+    if (deadline.is_immediate()) return Patience::kNone;
+    const auto soon = platform::Deadline::after(std::chrono::minutes(1));
+    return deadline.to_timespec().tv_sec < soon.to_timespec().tv_sec ? Patience::kMoment : Patience::kSomeTime;
+  }
+
   static void pause() noexcept { Execution::running()->yield(); }
   static void yield() noexcept { Execution::running()->yield(); }
   static bool may_spin() noexcept { return false; }
+  static bool room_for(std::uint32_t) noexcept { return true; }
 
   static std::uint32_t thread_id() noexcept { return static_cast<std::uint32_t>(Execution::running()->current() + 1); }
 

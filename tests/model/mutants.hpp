@@ -86,6 +86,15 @@ struct PlatformOf : Platform {
   using Atomic = AtomicType<T>;
 };
 
+// ReentrantWord: its owner leaves its number in the level when it gives the lock back.
+template <class T>
+struct LeavesItsNumber : model::Atomic<T> {
+  using model::Atomic<T>::Atomic;
+  void store(T value, std::memory_order order) noexcept {
+    if (value != 0) model::Atomic<T>::store(value, order);
+  }
+};
+
 // SemaphoreCore: release() looks for waiters first, and adds the permit without looking
 // again.
 template <class T>
@@ -94,6 +103,18 @@ struct LooksBeforeAdding : model::Atomic<T> {
   bool compare_exchange_weak(T& expected, T desired, std::memory_order success, std::memory_order failure) noexcept {
     if (success != std::memory_order_release) {
       return model::Atomic<T>::compare_exchange_weak(expected, desired, success, failure);
+    }
+    this->fetch_add(desired - expected, success);
+    return true;
+  }
+  bool compare_exchange_strong(T& expected, T desired, std::memory_order success, std::memory_order failure) noexcept {
+    if (success != std::memory_order_release) {
+      return model::Atomic<T>::compare_exchange_strong(expected, desired, success, failure);
+    }
+    const T seen = this->load(failure);
+    if (seen != expected) {
+      expected = seen;
+      return false;
     }
     this->fetch_add(desired - expected, success);
     return true;

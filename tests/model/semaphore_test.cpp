@@ -24,7 +24,7 @@ bool acquire(SemaphoreCore<P>& semaphore, BasicWait<P> wait = {}) {
 
 template <class P>
 void release(SemaphoreCore<P>& semaphore, std::uint32_t n = 1) {
-  require(semaphore.release(n, SemaphoreCore<P>::kMax), "a release was refused");
+  require(semaphore.release(n), "a release was refused");
 }
 
 // One permit among threads: a lock, if it works.
@@ -49,6 +49,32 @@ TEST(ModelSemaphore, lets_in_as_many_as_it_has_permits) {
   EXPECT_TRUE(holds([] { take_turns<Platform>(2, 1); }, {.bounds = {.deviations = 6}}));
   EXPECT_TRUE(holds([] { take_turns<Platform>(2, 2); }));
   EXPECT_TRUE(holds([] { take_turns<Platform>(3, 1); }));
+}
+
+// As take_turns, with another number of permits than the semaphore was made with: what
+// acquire() and release() guess about its state is wrong.
+template <class P>
+void take_turns_of_what_is_left(int threads) {
+  SemaphoreCore<P> semaphore(3);
+  Plain<int> turns = 0;
+  acquire(semaphore);
+  acquire(semaphore);
+  const auto use = [&] {
+    acquire(semaphore);
+    turns = turns + 1;
+    release(semaphore);
+  };
+  if (threads == 2) together(use, use);
+  else together(use, use, use);
+  require(turns == threads && semaphore.value() == 1, "a permit was lost, or made up");
+}
+
+TEST(ModelSemaphore, lets_in_as_many_whatever_its_first_guess) {
+  EXPECT_TRUE(holds([] { take_turns_of_what_is_left<Platform>(2); }, {.bounds = {.deviations = 6}}));
+  EXPECT_TRUE(holds([] { take_turns_of_what_is_left<Platform>(3); }));
+  EXPECT_TRUE(fails("data race", [] { take_turns_of_what_is_left<WithoutRelease>(2); }));
+  EXPECT_TRUE(fails("data race", [] { take_turns_of_what_is_left<WithoutAcquire>(2); }));
+  EXPECT_TRUE(fails("deadlock", [] { take_turns_of_what_is_left<PlatformOf<LooksBeforeAdding>>(2); }));
 }
 
 TEST(ModelSemaphore, needs_each_part_of_its_protocol) {
@@ -116,10 +142,26 @@ TEST(ModelSemaphore, never_gives_up_while_a_permit_is_free) {
 
 TEST(ModelSemaphore, refuses_to_go_past_its_limit) {
   EXPECT_TRUE(holds([] {
-    SemaphoreCore<Platform> semaphore(1);
+    SemaphoreCore<Platform> semaphore(2, 2);
     bool first = false, second = false;
-    together([&] { first = semaphore.release(1, 2); }, [&] { second = semaphore.release(1, 2); });
+    acquire(semaphore);
+    together([&] { first = semaphore.release(1); }, [&] { second = semaphore.release(1); });
     require(first != second && semaphore.value() == 2, "two releases where there was room for one");
+  }));
+}
+
+TEST(ModelSemaphore, that_may_hold_nothing_refuses_everything) {
+  EXPECT_TRUE(holds([] {
+    SemaphoreCore<Platform> semaphore(0, 0);
+    require(!semaphore.release(1) && !semaphore.try_acquire() && semaphore.value() == 0, "made up a permit");
+  }));
+}
+
+TEST(ModelSemaphore, that_is_full_refuses_one_more) {
+  EXPECT_TRUE(holds([] {
+    SemaphoreCore<Platform> semaphore(SemaphoreCore<Platform>::kMax);
+    require(!semaphore.release(1) && semaphore.try_acquire() && semaphore.release(1), "full, or not");
+    require(semaphore.value() == SemaphoreCore<Platform>::kMax, "a permit was lost, or made up");
   }));
 }
 

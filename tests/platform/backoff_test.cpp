@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include <cstdint>
 #include <string>
 
 #include "nogil/platform/wait.hpp"
@@ -20,6 +21,7 @@ struct Recorder {
   static void pause() { deeds += 'p'; }
   static void yield() { deeds += 'y'; }
   static bool may_spin() { return several_cores; }
+  static bool room_for(std::uint32_t threads) { return threads <= 4; }
 };
 
 struct Motionless : Recorder {
@@ -37,6 +39,12 @@ struct ThreeAndTwo {
   static constexpr int kPauseRounds = 3;
   static constexpr int kYieldRounds = 2;
   static constexpr int pauses(int round) { return round + 1; }
+};
+
+struct OneAndEight {
+  static constexpr int kPauseRounds = 1;
+  static constexpr int kYieldRounds = 8;
+  static constexpr int pauses(int) { return 1; }
 };
 
 template <class Platform, class Policy, class Wait>
@@ -61,6 +69,20 @@ TEST(BackoffTest, sends_to_sleep_at_once_on_a_single_core) {
   Recorder::several_cores = true;
 }
 
+// A thread that waits for others who have no core keeps one from them.
+TEST(BackoffTest, makes_way_at_once_where_not_all_can_run) {
+  const auto deeds = [](std::uint32_t threads, const auto& wait) {
+    Recorder::deeds.clear();
+    platform::BasicBackoff<Recorder, OneAndEight> backoff(wait, threads);
+    while (backoff.again()) {
+    }
+    return Recorder::deeds;
+  };
+  EXPECT_EQ(deeds(4, Endless()), "pyyyyyyyy");
+  EXPECT_EQ(deeds(5, Endless()), "yy");
+  EXPECT_EQ(deeds(5, Immediate()), "");
+}
+
 TEST(BackoffTest, sends_to_sleep_at_once_where_spinning_is_off) {
   EXPECT_EQ((deeds_before_sleep<Motionless, ThreeAndTwo>(Endless())), "");
 }
@@ -78,6 +100,10 @@ TEST(BackoffTest, follows_the_policies_of_the_library) {
   expected = NOGIL_SPIN_PAUSES == 0 ? "" : "pp pppp pppppppp ";
   for (int i = 0; i < NOGIL_SPIN_YIELDS / 2; ++i) expected += "y ";
   EXPECT_EQ((deeds_before_sleep<Recorder, platform::LockPolicy>(platform::Wait())), expected);
+  expected = NOGIL_SPIN_PAUSES == 0 ? "" : "pppp y ";
+  for (int i = 2; i < NOGIL_SPIN_PAUSES * 3; ++i) expected += "p ";
+  for (int i = 0; i < NOGIL_SPIN_YIELDS * 4; ++i) expected += "y ";
+  EXPECT_EQ((deeds_before_sleep<Recorder, platform::QueuePolicy>(platform::Wait())), expected);
 }
 
 }  // namespace

@@ -62,6 +62,13 @@ TEST(WaitTest, knows_when_it_is_over) {
   EXPECT_TRUE(stoppable.over());
 }
 
+// Ours goes on while it is asked, past a translation that is so close.
+TEST(WaitTest, is_not_over_before_the_users_clock_says_so) {
+  const auto next = AncientClock::now() + 1ns;
+  Wait standing(next);
+  for (int i = 0; i < 1000; ++i) ASSERT_FALSE(standing.over());
+}
+
 TEST(WaitTest, parks_only_while_the_word_is_as_expected) {
   const std::atomic<std::uint32_t> word = 1;
   EXPECT_TRUE(Wait().park(word, 2));

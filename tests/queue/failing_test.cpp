@@ -220,32 +220,37 @@ TYPED_TEST(FailingElement, keeps_two_blocks_at_most_after_a_block_that_could_not
 }
 
 // A waiter that was woken for an element, and cannot take it, wakes another: nobody sleeps
-// beside an element.
+// beside an element. get(queue) is what two of three waiters do, and fails.
+template <class Q, class Get>
+void leaves_it_to_another(Get get) {
+  Q queue;
+  const auto clumsy = [&] {
+    Faults::arm(1);
+    get(queue);
+  };
+  Call first(clumsy);
+  ASSERT_TRUE(falls_asleep(first));
+  Call second(clumsy);
+  ASSERT_TRUE(falls_asleep(second));
+  Call third([&] { return queue.try_get(1h).has_value(); });
+  ASSERT_TRUE(falls_asleep(third));
+  const AllFails item(1);
+  queue.put(item);
+  ASSERT_TRUE(eventually([&] { return third.returned(); })) << "somebody sleeps beside an element";
+  EXPECT_TRUE(third.result());
+  // Mostly they were woken first and have failed; whoever was not is woken now.
+  while (!first.returned() || !second.returned()) {
+    if (queue.empty()) queue.put(item);
+    std::this_thread::yield();
+  }
+  EXPECT_THROW(first.result(), Fault);
+  EXPECT_THROW(second.result(), Fault);
+  while (!queue.empty()) queue.get();
+}
+
 TYPED_TEST(FailingElement, is_left_to_another_waiter_by_the_one_who_could_not_take_it) {
   if constexpr (std::is_same_v<typename TypeParam::Element, AllFails>) {
-    typename TypeParam::Q queue;
-    const auto clumsy = [&] {
-      Faults::arm(1);
-      queue.get();
-    };
-    Call first(clumsy);
-    ASSERT_TRUE(falls_asleep(first));
-    Call second(clumsy);
-    ASSERT_TRUE(falls_asleep(second));
-    Call third([&] { return queue.try_get(1h).has_value(); });
-    ASSERT_TRUE(falls_asleep(third));
-    const AllFails item(1);
-    queue.put(item);
-    ASSERT_TRUE(eventually([&] { return third.returned(); })) << "somebody sleeps beside an element";
-    EXPECT_TRUE(third.result());
-    // Mostly they were woken first and have failed; whoever was not is woken now.
-    while (!first.returned() || !second.returned()) {
-      if (queue.empty()) queue.put(item);
-      std::this_thread::yield();
-    }
-    EXPECT_THROW(first.result(), Fault);
-    EXPECT_THROW(second.result(), Fault);
-    while (!queue.empty()) queue.get();
+    leaves_it_to_another<typename TypeParam::Q>([](auto& queue) { queue.get(); });
   }
 }
 
@@ -352,6 +357,15 @@ TYPED_TEST(FailingBoundedElement, does_not_count_what_failed) {
       queue.get();
       EXPECT_TRUE(queue.empty());
     }
+  }
+}
+
+TYPED_TEST(FailingBoundedElement, is_left_to_another_waiter_by_the_one_who_could_not_take_many) {
+  if constexpr (std::is_same_v<typename TypeParam::Element, AllFails>) {
+    leaves_it_to_another<typename TypeParam::Q>([](auto& queue) {
+      std::vector<AllFails> items;
+      queue.get_many(std::back_inserter(items), 5);
+    });
   }
 }
 

@@ -12,7 +12,7 @@
 
 namespace nogil::testing {
 
-using LifoDoors = ::testing::Types<GetDoor<LifoQueue<int>>, PutDoor<LifoQueue<int>>, JoinDoor<LifoQueue<int>>>;
+using LifoDoors = ::testing::Types<GetDoor<LifoQueue<int>>, PutDoor<LifoQueue<int>>>;
 INSTANTIATE_TYPED_TEST_SUITE_P(LifoQueue, TimedWait, LifoDoors);
 INSTANTIATE_TYPED_TEST_SUITE_P(LifoQueue, StoppableWait, LifoDoors);
 INSTANTIATE_TYPED_TEST_SUITE_P(LifoQueue, TimedStoppableWait, LifoDoors);

@@ -1,4 +1,5 @@
-// Tests of nogil::PriorityQueue: what only it does. See any_queue_test.cpp.
+// Tests of nogil::PriorityQueue: what only it does. See any_queue_test.cpp. It waits as
+// LifoQueue does.
 
 #include "nogil/queue/priority_queue.hpp"
 
@@ -14,15 +15,9 @@
 #include <utility>
 #include <vector>
 
-#include "queue/support/doors.hpp"
 #include "queue/support/kinds.hpp"
-#include "support/wait_suite.hpp"
 
 namespace nogil::testing {
-
-INSTANTIATE_TYPED_TEST_SUITE_P(PriorityQueue, TimedWait, GetDoor<PriorityQueue<int>>);
-INSTANTIATE_TYPED_TEST_SUITE_P(PriorityQueue, StoppableWait, GetDoor<PriorityQueue<int>>);
-
 namespace {
 
 TEST(PriorityQueue, gives_the_smallest_first) {

@@ -1,6 +1,5 @@
-// Tests of nogil::Queue: the order of its elements, and how each of its verbs waits.
-//
-// What it shares with the others is in any_queue_test.cpp.
+// Tests of nogil::Queue: the order of its elements. How its verbs wait is in
+// queue_waits_test.cpp, what it shares with the others in any_queue_test.cpp.
 
 #include "nogil/queue/queue.hpp"
 
@@ -19,27 +18,19 @@
 #include "nogil/queue/detail/index_lock.hpp"
 #include "nogil/queue/detail/wait_until.hpp"
 #include "queue/support/allocations.hpp"
-#include "queue/support/doors.hpp"
+#include "queue/support/race.hpp"
 #include "support/threads.hpp"
-#include "support/wait_suite.hpp"
 
 namespace nogil::testing {
-
-using AllDoors = ::testing::Types<GetDoor<Queue<int>>, PutDoor<Queue<int>>, JoinDoor<Queue<int>>>;
-using TimedDoors = ::testing::Types<GetDoor<Queue<int>>, PutDoor<Queue<int>>, JoinDoor<Queue<int>>,
-                                    GetOrEmptyDoor<Queue<int>>, PutOrFullDoor<Queue<int>>>;
-INSTANTIATE_TYPED_TEST_SUITE_P(Queue, TimedWait, TimedDoors);
-INSTANTIATE_TYPED_TEST_SUITE_P(Queue, StoppableWait, AllDoors);
-INSTANTIATE_TYPED_TEST_SUITE_P(Queue, TimedStoppableWait, AllDoors);
-INSTANTIATE_TYPED_TEST_SUITE_P(Queue, WaitForWhatIsFree, AllDoors);
-
 namespace {
+
+using namespace std::chrono_literals;
 
 // Two producers who put in turn, each only when it has seen that the other's put returned:
 // so there is one order, and it must come out.
 TEST(Queue, keeps_the_order_of_producers_who_take_turns) {
   std::atomic<int> total = rounds(200'000);  // fewer on a machine that is busy
-  const auto late = std::chrono::steady_clock::now() + 1500ms;
+  const auto late = std::chrono::steady_clock::now() + race_time(1500ms);
   Queue<int> queue;
   std::atomic<int> turn = 0;
   Bunch producers(2, [&](int index) {

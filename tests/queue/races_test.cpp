@@ -1,18 +1,18 @@
 // Many threads at once, more than there are cores: histories that must be possible, and
 // timeouts, stops and shutdowns that come in between, without an element lost or a thread
 // left asleep.
-//
-// NOGIL_TEST_SECONDS=40 makes each of the races last for that long; the watchdog allows 50.
+// How long they race: queue/support/race.hpp.
 
 #include <gtest/gtest.h>
 #include <sched.h>
 
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
-#include <cstdlib>
+#include <iterator>
 #include <limits>
 #include <memory>
 #include <mutex>
@@ -25,6 +25,7 @@
 #include "nogil/queue.hpp"
 #include "queue/support/history.hpp"
 #include "queue/support/kinds.hpp"
+#include "queue/support/race.hpp"
 #include "support/threads.hpp"
 
 namespace nogil::testing {
@@ -32,19 +33,6 @@ namespace {
 
 using namespace std::chrono_literals;
 using std::chrono::steady_clock;
-
-// How long a race lasts.
-std::chrono::duration<double> race_time() {
-  const char* const seconds = std::getenv("NOGIL_TEST_SECONDS");
-  return std::chrono::duration<double>(seconds != nullptr ? std::atof(seconds) : 0.4);
-}
-
-// Race after race, until the time is over.
-template <class Round>
-void race(Round round) {
-  const auto end = steady_clock::now() + race_time();
-  for (unsigned seed = 1; steady_clock::now() < end && !::testing::Test::HasFailure(); ++seed) round(seed);
-}
 
 template <class Kind>
 using Ints = typename Kind::template Of<int>;
@@ -54,33 +42,49 @@ class RacingQueue : public ::testing::Test {};
 TYPED_TEST_SUITE(RacingQueue, AllKinds, KindName);
 
 // Each thread puts and gets as it likes, and everybody writes down when.
-template <class Kind>
-History record(int threads, int each) {
-  Ints<Kind> queue;
+template <class Q>
+History record(Q& queue, int threads, int each) {
   History history;
   history.lives.resize(static_cast<std::size_t>(threads * each));
   std::mutex mutex;
   Bunch bunch(threads, [&](int index) {
     std::mt19937 random(static_cast<unsigned>(index));
     std::vector<Interval> empties;
+    std::vector<Interval> fulls;
+    const auto take = [&] {
+      const Moment begin = moment();
+      const auto value = queue.try_get();
+      const Interval interval{begin, moment()};
+      if (value) history.lives[static_cast<std::size_t>(*value)].get = interval;
+      else empties.push_back(interval);
+      return value.has_value();
+    };
     for (int i = 0; i < each;) {
       if (random() % 2 == 0) {
-        const int value = index + threads * i++;
+        const int value = index + threads * i;
+        bool in = true;
+        const Moment begin = moment();
+        if constexpr (requires { queue.try_put(value); }) in = queue.try_put(value);
+        else queue.put(value);
+        const Interval interval{begin, moment()};
+        if (!in) {
+          fulls.push_back(interval);
+          continue;
+        }
         Life& life = history.lives[static_cast<std::size_t>(value)];
         life.value = value;
-        const Moment begin = moment();
-        queue.put(value);
-        life.put = {begin, moment()};
+        life.put = interval;
+        ++i;
       } else {
-        const Moment begin = moment();
-        const auto value = queue.try_get();
-        const Interval interval{begin, moment()};
-        if (value) history.lives[static_cast<std::size_t>(*value)].get = interval;
-        else empties.push_back(interval);
+        take();
       }
+    }
+    // Others may need room for what they have still to put.
+    while (take()) {
     }
     const std::scoped_lock guard(mutex);
     history.empties.insert(history.empties.end(), empties.begin(), empties.end());
+    history.fulls.insert(history.fulls.end(), fulls.begin(), fulls.end());
   });
   bunch.join();
   return history;
@@ -89,23 +93,33 @@ History record(int threads, int each) {
 TYPED_TEST(RacingQueue, has_a_history_that_is_possible) {
   for (const int threads : {2, 3, 8}) {
     const int each = (TypeParam::kOrder == Order::kFifo ? rounds(20'000) : 2000) / threads;
-    const History history = record<TypeParam>(threads, each);
+    Ints<TypeParam> queue;
+    const History history = record(queue, threads, each);
     EXPECT_EQ(count_impossible_gets(history), 0);
     EXPECT_EQ(count_inversions<TypeParam>(history), 0);
     EXPECT_EQ(count_false_empties(history), 0);
+    EXPECT_EQ(history.fulls.size(), 0u);
   }
 }
 
 // The counts above do find something: histories of other queues.
 TEST(History, shows_what_is_impossible) {
-  const History history = {{{1, {0, 1}, {10, 11}}, {2, {2, 3}, {4, 5}}, {3, {20, 21}, {15, 16}}}, {{6, 7}, {12, 13}}};
+  const History history = {
+      {{1, {0, 1}, {10, 11}}, {2, {2, 3}, {4, 5}}, {3, {20, 21}, {15, 16}}}, {{6, 7}, {12, 13}}, {}};
   EXPECT_EQ(count_impossible_gets(history), 1);
   EXPECT_EQ(count_fifo_inversions(history), 1);
   EXPECT_EQ(count_priority_inversions(history), 1);
   EXPECT_EQ(count_false_empties(history), 1);
-  EXPECT_EQ(count_lifo_inversions({{{1, {0, 1}, {4, 5}}, {2, {2, 3}, {6, 7}}}, {}}), 1);
-  EXPECT_EQ(count_lifo_inversions({{{1, {0, 1}, {6, 7}}, {2, {2, 3}, {4, 5}}}, {}}), 0);
-  EXPECT_EQ(count_fifo_inversions({{{1, {0, 1}, {4, 5}}, {2, {2, 3}, {6, 7}}}, {}}), 0);
+  EXPECT_EQ(count_lifo_inversions({{{1, {0, 1}, {4, 5}}, {2, {2, 3}, {6, 7}}}, {}, {}}), 1);
+  EXPECT_EQ(count_lifo_inversions({{{1, {0, 1}, {6, 7}}, {2, {2, 3}, {4, 5}}}, {}, {}}), 0);
+  EXPECT_EQ(count_fifo_inversions({{{1, {0, 1}, {4, 5}}, {2, {2, 3}, {6, 7}}}, {}, {}}), 0);
+  // Two at once, from 4 to 5 perhaps and from 6 to 9 for certain.
+  const History two = {{{1, {0, 1}, {9, 10}}, {2, {4, 6}, {11, 12}}}, {}, {{2, 3}, {2, 5}, {7, 8}, {13, 14}}};
+  EXPECT_EQ(count_overflows(two, 1), 1);
+  EXPECT_EQ(count_overflows(two, 2), 0);
+  EXPECT_EQ(count_false_fulls(two, 1), 1);
+  EXPECT_EQ(count_false_fulls(two, 2), 2);
+  EXPECT_EQ(count_false_fulls(two, 3), 4);
 }
 
 // ---- Who gives up ------------------------------------------------------------------------------
@@ -233,7 +247,7 @@ TYPED_TEST(RacingQueue, never_sleeps_beside_an_element) {
 
 template <class Kind>
 class RacingBoundedQueue : public ::testing::Test {};
-TYPED_TEST_SUITE(RacingBoundedQueue, FullKinds, KindName);
+TYPED_TEST_SUITE(RacingBoundedQueue, EngineKinds, KindName);
 
 TYPED_TEST(RacingBoundedQueue, loses_nothing_when_threads_give_up) {
   race([](unsigned seed) {
@@ -242,70 +256,187 @@ TYPED_TEST(RacingBoundedQueue, loses_nothing_when_threads_give_up) {
   });
 }
 
+TYPED_TEST(RacingBoundedQueue, has_a_history_that_is_possible) {
+  for (const int maxsize : {1, 3, 64}) {
+    for (const int threads : {2, 8}) {
+      const int each = (TypeParam::kOrder == Order::kFifo ? rounds(10'000) : 2000) / threads;
+      Ints<TypeParam> queue(maxsize);
+      const History history = record(queue, threads, each);
+      EXPECT_EQ(count_impossible_gets(history), 0);
+      EXPECT_EQ(count_inversions<TypeParam>(history), 0);
+      EXPECT_EQ(count_false_empties(history), 0);
+      EXPECT_EQ(count_false_fulls(history, maxsize), 0);
+      EXPECT_EQ(count_overflows(history, maxsize), 0);
+    }
+  }
+}
+
+// ---- Two bounds at once ---------------------------------------------------------------------------
+
+TYPED_TEST(RacingBoundedQueue, has_the_bound_that_it_tells_when_two_set_it_at_once) {
+  Ints<TypeParam> queue;
+  std::atomic<int> round = 0;
+  std::atomic<int> set = 0;
+  std::atomic<bool> over = false;
+  Bunch setters(2, [&](int index) {
+    for (int next = 1;; ++next) {
+      while (round < next) std::this_thread::yield();
+      if (over) return;
+      queue.set_maxsize(1 + index);
+      ++set;
+    }
+  });
+  const auto end = steady_clock::now() + race_time();
+  int wrong = 0;
+  while (steady_clock::now() < end) {
+    ++round;
+    while (set != 2 * round) std::this_thread::yield();
+    std::ptrdiff_t room = 0;
+    while (queue.try_put(1)) ++room;
+    wrong += room != queue.maxsize();
+    drain(queue);
+  }
+  over = true;
+  ++round;
+  EXPECT_EQ(wrong, 0);
+}
+
 // ---- Shutting down --------------------------------------------------------------------------------
 
-// Whatever put() has accepted is got, or dropped by an immediate shutdown; everybody ends.
+// Puts and gets in all ways there are, with limits that are reached and some that are not.
+// What was put and got is counted, and its sum.
+template <class Q>
+class Traffic {
+ public:
+  Traffic(Q& queue, unsigned seed) : queue_(queue), seed_(seed) {}
+
+  // Until it is shut down.
+  void put(int index) {
+    std::mt19937 random(seed_ * 10 + static_cast<unsigned>(index));
+    try {
+      for (int i = 1; !queue_.is_shutdown(); ++i) {
+        if (put_one(random, i)) {
+          ++put_;
+          sum_ += i;
+        }
+      }
+    } catch (const ShutDown&) {
+    }
+  }
+
+  // Until it is drained, too.
+  void get(int index) {
+    std::mt19937 random(seed_ * 10 + 5 + static_cast<unsigned>(index));
+    try {
+      while (!queue_.is_shutdown() || !queue_.empty()) get_some(random);
+    } catch (const ShutDown&) {
+    }
+    for (const int item : queue_) got(item);
+  }
+
+  // Ends some waits, again and again, until it is shut down.
+  void stop() {
+    for (std::size_t i = 0; !queue_.is_shutdown(); i = (i + 1) % kSources) {
+      std::this_thread::sleep_for(50us);
+      const std::scoped_lock guard(mutex_);
+      sources_[i].request_stop();
+      sources_[i] = std::stop_source();
+    }
+  }
+
+  int put_so_far() const { return put_; }
+  int got_so_far() const { return got_; }
+  std::int64_t sum() const { return sum_; }  // of what was put, less what was got
+
+ private:
+  static constexpr std::size_t kSources = 2;
+
+  std::stop_token token(std::mt19937& random) {
+    const std::scoped_lock guard(mutex_);
+    return sources_[random() % kSources].get_token();
+  }
+
+  bool put_one(std::mt19937& random, int i) {
+    switch (random() % 6) {
+      case 0:
+        queue_.put(i);
+        return true;
+      case 1:
+        queue_.put(i, 1h);
+        return true;
+      case 2:
+        return queue_.try_put(i);
+      case 3:
+        return queue_.try_put(i, std::chrono::microseconds(random() % 60));
+      case 4:
+        return queue_.try_put(i, token(random));
+      default:
+        return queue_.put_many(std::array{i}) == 1;
+    }
+  }
+
+  void get_some(std::mt19937& random) {
+    std::optional<int> item;
+    switch (random() % 5) {
+      case 0:
+        item = queue_.get();
+        break;
+      case 1:
+        item = queue_.try_get(std::chrono::microseconds(random() % 60));
+        break;
+      case 2:
+        item = queue_.try_get(1h, token(random));
+        break;
+      case 3: {
+        std::vector<int> items;
+        queue_.get_many(std::back_inserter(items), 3);
+        for (const int one : items) got(one);
+        break;
+      }
+      default:
+        item = queue_.try_get();
+        break;
+    }
+    if (item) got(*item);
+  }
+
+  void got(int item) {
+    ++got_;
+    sum_ -= item;
+    queue_.task_done();
+  }
+
+  Q& queue_;
+  const unsigned seed_;
+  std::atomic<int> put_ = 0;
+  std::atomic<int> got_ = 0;
+  std::atomic<std::int64_t> sum_ = 0;
+  std::mutex mutex_;
+  std::stop_source sources_[kSources];
+};
+
+// Whatever a put has accepted is got, or dropped by an immediate shutdown; everybody ends.
 TYPED_TEST(RacingBoundedQueue, loses_nothing_when_it_is_shut_down_in_between) {
   race([](unsigned seed) {
     const bool immediate = seed % 2 == 0;
     Ints<TypeParam> queue(seed % 5);
-    std::atomic<int> put = 0;
-    std::atomic<int> got = 0;
-    std::atomic<std::int64_t> sum = 0;  // of what was put, less what was got
-    Bunch putters(3, [&](int index) {
-      std::mt19937 random(seed * 10 + static_cast<unsigned>(index));
-      try {
-        for (int i = 1;; ++i) {
-          switch (random() % 3) {
-            case 0:
-              queue.put(i);
-              break;
-            case 1:
-              queue.put(i, 1h);
-              break;
-            default:
-              try {
-                queue.put_nowait(i);
-              } catch (const Full&) {
-                continue;
-              }
-          }
-          ++put;
-          sum += i;
-        }
-      } catch (const ShutDown&) {
-      }
-    });
-    Bunch getters(2, [&] {
-      for (const int item : queue) {
-        ++got;
-        sum -= item;
-        queue.task_done();
-      }
-    });
-    Bunch last(1, [&] {
-      try {
-        for (;;) {
-          sum -= queue.get();
-          ++got;
-          queue.task_done();
-        }
-      } catch (const ShutDown&) {
-      }
-    });
-    for (unsigned i = 0; i < seed % 20; ++i) std::this_thread::yield();
+    Traffic traffic(queue, seed);
+    Bunch putters(3, [&](int index) { traffic.put(index); });
+    Bunch getters(3, [&](int index) { traffic.get(index); });
+    Bunch stopper(1, [&] { traffic.stop(); });
+    for (unsigned i = 0; i < seed % 20; ++i) std::this_thread::sleep_for(std::chrono::microseconds(seed % 50));
     queue.shutdown(immediate);
     ASSERT_TRUE(queue.join());
     putters.join();
     getters.join();
-    last.join();
+    stopper.join();
     ASSERT_TRUE(queue.empty());
     ASSERT_EQ(queue.unfinished_tasks(), 0u);
     if (immediate) {
-      ASSERT_LE(got, put);
+      ASSERT_LE(traffic.got_so_far(), traffic.put_so_far());
     } else {
-      ASSERT_EQ(got, put);
-      ASSERT_EQ(sum, 0);
+      ASSERT_EQ(traffic.got_so_far(), traffic.put_so_far());
+      ASSERT_EQ(traffic.sum(), 0);
     }
   });
 }

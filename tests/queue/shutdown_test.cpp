@@ -28,7 +28,7 @@ using std::chrono::steady_clock;
 
 template <class Kind>
 class ShutDownQueue : public ::testing::Test {};
-TYPED_TEST_SUITE(ShutDownQueue, FullKinds, KindName);
+TYPED_TEST_SUITE(ShutDownQueue, EngineKinds, KindName);
 
 template <class Kind>
 using Ints = typename Kind::template Of<int>;
@@ -275,6 +275,26 @@ TYPED_TEST(ShutDownQueue, keeps_a_join_waiting_for_what_is_not_done) {
   EXPECT_TRUE(stays([&] { return !joiner.returned(); })) << "one is in work";
   queue.task_done();
   EXPECT_TRUE(joiner.result());
+}
+
+// CPython's shutdown_put_join: a join and puts wait at the same time.
+TYPED_TEST(ShutDownQueue, ends_the_puts_and_keeps_the_join_waiting_for_the_rest) {
+  Ints<TypeParam> queue(2);
+  queue.put(1);
+  queue.put(2);
+  Call joiner([&] { return queue.join(); });
+  Call first([&] { queue.put(3); });
+  Call second([&] { queue.put(4, 1h); });
+  ASSERT_TRUE(falls_asleep(joiner, first, second));
+  queue.shutdown();
+  EXPECT_THROW(first.result(), ShutDown);
+  EXPECT_THROW(second.result(), ShutDown);
+  EXPECT_EQ(drain(queue), in_order<TypeParam>({1, 2}));
+  queue.task_done();
+  EXPECT_TRUE(stays([&] { return !joiner.returned(); }));
+  queue.task_done();
+  EXPECT_TRUE(joiner.result());
+  EXPECT_THROW(queue.task_done(), ValueError);
 }
 
 TYPED_TEST(ShutDownQueue, lets_workers_and_joiners_come_to_an_end_together) {

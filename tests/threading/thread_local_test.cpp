@@ -394,4 +394,34 @@ TEST(ThreadLocalTest, works_in_a_child_process) {
   go.set();
 }
 
+// A thread that is just destroying its value, and so is waited for, is not there either.
+TEST(ThreadLocalTest, can_be_destroyed_in_a_child_process_whatever_ending_threads_were_doing) {
+  struct Slow {
+    ~Slow() {
+      if (ending == nullptr) return;
+      ending->set();
+      go->wait();
+    }
+    Event* ending = nullptr;
+    Event* go = nullptr;
+  };
+  Event ending, go;
+  auto local = std::make_unique<ThreadLocal<Slow>>();
+  Bunch bunch(1, [&] {
+    (*local)->go = &go;
+    (*local)->ending = &ending;
+  });
+  ending.wait();
+  const pid_t child = fork();
+  if (child == 0) {
+    ::alarm(20);
+    local.reset();
+    _exit(0);
+  }
+  int status = -1;
+  ASSERT_EQ(waitpid(child, &status, 0), child);
+  EXPECT_EQ(status, 0);
+  go.set();
+}
+
 }  // namespace

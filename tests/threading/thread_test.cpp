@@ -730,4 +730,34 @@ TEST(ThreadTest, is_not_alive_in_a_child_process) {
   daemon.thread.join();
 }
 
+// The thread has said that it has ended, and another is joining it when a third forks.
+TEST(ThreadTest, can_be_joined_in_a_child_process_though_another_thread_was_just_joining_it) {
+  static Event ending, go;
+  Thread thread([] {
+    static const pthread_key_t last = [] {  // made after the library's own key, so its turn comes after
+      pthread_key_t key;
+      pthread_key_create(&key, [](void*) {
+        ending.set();
+        go.wait();
+      });
+      return key;
+    }();
+    pthread_setspecific(last, &ending);
+  });
+  thread.start();
+  ending.wait();
+  Call join([&] { return thread.join(); });
+  ASSERT_TRUE(falls_asleep(join));
+  const pid_t child = fork();
+  if (child == 0) {
+    ::alarm(20);
+    _exit(thread.join() && thread.join(0s) && !thread.is_alive() ? 0 : 1);
+  }
+  int status = -1;
+  ASSERT_EQ(waitpid(child, &status, 0), child);
+  EXPECT_EQ(status, 0);
+  go.set();
+  EXPECT_TRUE(join.result());
+}
+
 }  // namespace

@@ -29,6 +29,16 @@ inline void cpu_relax() noexcept {
 #endif
 }
 
+// Asks for a cache line that will be written to soon. Does nothing else, whatever the address.
+inline void prefetch_to_write(const void* address) noexcept {
+#if defined(__x86_64__)
+  // As __builtin_prefetch(address, 1), which is a prefetch for reading unless -mprfchw is given.
+  asm volatile("prefetchw %0" : : "m"(*static_cast<const char*>(address)));
+#else
+  __builtin_prefetch(address, 1);
+#endif
+}
+
 // The cores that the scheduler may give to the calling thread, at least 1.
 inline int affinity_count() noexcept {
   unsigned long mask[1024] = {};  // room for 65,536 cores; the kernel refuses a mask that is too small
@@ -41,13 +51,18 @@ inline int affinity_count() noexcept {
 // 0 until it is asked for.
 [[gnu::visibility("default")]] inline constinit std::atomic<int> g_cores{0};
 
-// Whether more than one core may run this process: when not, spinning only keeps
-// away the thread that is waited for. Looked up once, at the first contended wait.
-inline bool several_cores() noexcept {
+// How many cores may run this process. Looked up once, at the first contended wait.
+inline int core_count() noexcept {
   int cores = g_cores.load(std::memory_order_relaxed);
   if (cores == 0) [[unlikely]]
     g_cores.store(cores = affinity_count(), std::memory_order_relaxed);
-  return cores > 1;
+  return cores;
+}
+
+// Whether that is more than one: when not, spinning only keeps away the thread that is
+// waited for.
+inline bool several_cores() noexcept {
+  return core_count() > 1;
 }
 
 }  // namespace nogil::platform

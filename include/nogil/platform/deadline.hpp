@@ -55,6 +55,7 @@ class Deadline {
 
   constexpr bool is_never() const noexcept { return when_ == Clock::time_point::max(); }
   constexpr bool is_immediate() const noexcept { return when_ == Clock::time_point::min(); }
+  constexpr bool is_before(Deadline other) const noexcept { return when_ < other.when_; }
   bool passed() const noexcept { return is_immediate() || (!is_never() && Clock::now() >= when_); }
 
   // The absolute time as the kernel wants it. Meaningless for never().

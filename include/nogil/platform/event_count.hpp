@@ -12,8 +12,9 @@
 //
 // Threads    Everything but destruction, from any number of threads at once.
 // Contract   A notify() after prepare() ends the wait(), also when it comes before it.
-//            wait() returns true if a notify() came, even one meant for somebody else:
-//            look again. False: the limit was reached and no notify() came.
+//            wait() returns true if a notify() came, even one meant for somebody else, and
+//            now and then for no reason: look again. False: the limit was reached and no
+//            notify() came.
 //            Who was let through and leaves without taking, while there is something to
 //            take, must notify(1) in turn: the wake-up may have been another's.
 // Cost       8 bytes. notify() with nobody waiting: a light fence and one load.
@@ -53,10 +54,9 @@ class BasicEventCount {
 
   // Sleeps until a notify(), or the limit is reached.
   bool wait(Key key, BasicWait<Platform>& wait) noexcept {
-    while (sequence(state_.load(std::memory_order_acquire)) == key) {
-      if (!wait.park(state_, key)) return !withdraw(key);
-    }
-    return true;
+    if (sequence(state_.load(std::memory_order_acquire)) != key) return true;
+    const bool woken = wait.park(state_, key);
+    return !withdraw(key) || woken;
   }
 
   // After the condition has changed: wakes up to n of those who announced themselves.
@@ -100,8 +100,14 @@ class BasicEventCount {
   // A notify claims waiters and changes `sequence` in one step, so that further ones make
   // no system call for them. A waiter withdraws only while `sequence` is still its key:
   // otherwise its announcement may have been claimed, and taking one away would take that
-  // of somebody who sleeps. So `waiters` is never below the number of sleepers that no
-  // notify has claimed. It may be above: that costs a wake-up for nobody.
+  // of somebody who sleeps. `waiters` may be above the number of sleepers: that costs a
+  // wake-up for nobody.
+  //
+  // A wake-up goes to the word, not to the waiter that was claimed for it: one who lay down
+  // since may get it. So whoever is woken looks again, also while `sequence` is still his
+  // key. The one who was claimed then sleeps on uncounted, but not for ever: a claim of some
+  // leaves others counted who cannot withdraw any more, and one that leaves nobody counted
+  // wakes all who sleep.
   //
   // No wake-up is lost. Either the load in notify() sees the waiter, or the waiter's look
   // after prepare() sees the new condition: that is what the two fences are for.
@@ -128,8 +134,9 @@ class BasicEventCount {
     std::uint64_t next;
     do {
       if (waiters(seen) == 0) return Claim();
-      claim.count_ = n < waiters(seen) ? n : waiters(seen);
-      next = (waiters(seen) - claim.count_) * kWaiter + (sequence(seen) + 1);
+      const std::uint32_t left = n < waiters(seen) ? waiters(seen) - n : 0;
+      claim.count_ = left != 0 ? n : kEveryone;
+      next = left * kWaiter + (sequence(seen) + 1);
     } while (!state_.compare_exchange_weak(seen, next, std::memory_order_acq_rel, std::memory_order_relaxed));
     claim.address_ = Platform::address(state_);
     return claim;

@@ -12,6 +12,7 @@
 //   futex_wake     wake up to `count` sleepers of an address
 //   pause, yield   let the sibling core, or another thread, go on
 //   may_spin       whether waiting without sleeping can help: not on a single core
+//   room_for       whether so many threads may run at the same time
 //   thread_id      who asks: never 0, below 2^30, survives fork
 //   light_fence    the cheap side of an asymmetric fence, and its dear one: either the
 //   heavy_fence    light side's stores before it are seen by loads after the heavy one,
@@ -59,6 +60,7 @@ struct Machine {
   static void pause() noexcept { cpu_relax(); }
   static void yield() noexcept { ::sched_yield(); }
   static bool may_spin() noexcept { return several_cores(); }
+  static bool room_for(std::uint32_t threads) noexcept { return threads <= static_cast<std::uint32_t>(core_count()); }
 
   static std::uint32_t thread_id() { return platform::thread_id(); }
 

@@ -117,8 +117,10 @@ class BasicWait {
   // Whether the limit is reached. A deadline of a clock that may be set is asked again.
   bool over() noexcept {
     if (stop_ != nullptr && stop_->requested()) return true;
-    if (ask_again_ != nullptr && deadline_.passed()) deadline_ = ask_again_(when_);
-    return deadline_.passed();
+    if (!deadline_.passed()) return false;
+    if (ask_again_ == nullptr) return true;
+    deadline_ = ask_again_(when_);
+    return deadline_.is_immediate();  // over by that clock; passed() would ask ours, a moment later
   }
 
   // Sleeps while the word (the low half of a 64-bit one) equals `expected`; may return
@@ -128,6 +130,14 @@ class BasicWait {
     const bool in_time =
         stop_ != nullptr ? stop_->park(word, expected, deadline_) : Platform::futex_wait(word, expected, deadline_);
     return in_time || (ask_again_ != nullptr && !over());
+  }
+
+  // The same, and returns true when `look_again` has come.
+  template <class Word>
+  bool park(const Word& word, std::uint32_t expected, Deadline look_again) noexcept {
+    const Deadline until = look_again.is_before(deadline_) ? look_again : deadline_;
+    return (stop_ != nullptr ? stop_->park(word, expected, until) : Platform::futex_wait(word, expected, until)) ||
+           !over();
   }
 
  private:
@@ -166,29 +176,29 @@ template <class... T>
 concept WaitLimits = kAreWaitLimits<T...>;
 
 // Calls attempt(wait) with a Wait that has these limits, and returns what it returns.
-template <class Attempt, TimeLimit Time>
+template <class Platform = Native, class Attempt, TimeLimit Time>
 decltype(auto) within(Attempt&& attempt, const Time& time) {
-  Wait wait(time);
+  BasicWait<Platform> wait(time);
   return attempt(wait);
 }
 
-template <class Attempt>
-decltype(auto) within_token(Attempt&& attempt, Wait wait, const std::stop_token& token) {
-  if (token.stop_requested()) wait = Wait(Deadline::immediate());
-  BasicStopSignal<Native> signal;
+template <class Platform, class Attempt>
+decltype(auto) within_token(Attempt&& attempt, BasicWait<Platform> wait, const std::stop_token& token) {
+  if (token.stop_requested()) wait = BasicWait<Platform>(Deadline::immediate());
+  BasicStopSignal<Platform> signal;
   const std::stop_callback wake(token, [&signal]() noexcept { signal.request(); });
   if (token.stop_possible() && !wait.immediate()) wait.end_with(signal);
   return attempt(wait);
 }
 
-template <class Attempt>
+template <class Platform = Native, class Attempt>
 decltype(auto) within(Attempt&& attempt, const std::stop_token& token) {
-  return within_token(attempt, Wait(), token);
+  return within_token(attempt, BasicWait<Platform>(), token);
 }
 
-template <class Attempt, TimeLimit Time>
+template <class Platform = Native, class Attempt, TimeLimit Time>
 decltype(auto) within(Attempt&& attempt, const Time& time, const std::stop_token& token) {
-  return within_token(attempt, Wait(time), token);
+  return within_token(attempt, BasicWait<Platform>(time), token);
 }
 
 }  // namespace nogil::platform

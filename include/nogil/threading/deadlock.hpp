@@ -61,7 +61,7 @@ void set_name(const auto& lock, std::string name) {
 inline std::string describe_waits() {
   platform::Text text;
   for (std::uint32_t slot = 0; slot < platform::g_threads.slots(); ++slot) {
-    const detail::WaitEdge edge = detail::wait_edge(platform::g_threads.at(slot));
+    const detail::WaitEdge edge = detail::LiveWaits::edge(platform::g_threads.at(slot));
     if (edge.lock == nullptr) continue;
     detail::describe_edge(text, edge);
     text << "\n";

@@ -39,9 +39,9 @@ class Lock {
   // Takes the lock, waiting for as long as that lasts. Always true, as in Python, so
   // the result may be ignored.
   bool acquire() {
-    if (try_acquire()) [[likely]]
-      return true;
-    return acquire_forever();
+    if (!try_acquire()) [[unlikely]]
+      acquire_forever();
+    return true;
   }
 
   // acquire(timeout | deadline | stop_token | timeout, stop_token): waits no longer than
@@ -81,9 +81,9 @@ class Lock {
     return state_.lock_slow(platform::thread_id(), wait, watch);
   }
 
-  [[gnu::noinline, gnu::cold]] bool acquire_forever() {
+  [[gnu::noinline, gnu::cold]] void acquire_forever() {
     platform::Wait wait;
-    return acquire_slow(wait);
+    acquire_slow(wait);
   }
 
   [[noreturn, gnu::noinline, gnu::cold]] static void throw_unlocked() {

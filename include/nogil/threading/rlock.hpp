@@ -15,7 +15,8 @@
 // Errors     RuntimeError from release() by any thread but the owner. DeadlockError from
 //            an acquire() that closes a cycle of RLocks (threading/deadlock.hpp).
 // Cost       8 bytes, constant-initialised. First acquire one compare-and-swap, release
-//            one exchange; taking it again, and giving that back, is a load and an add.
+//            one exchange; taking it again, and giving that back, is a load, a comparison
+//            and a store.
 // Python     threading.RLock. is_owned() and recursion_count() are its _is_owned and
 //            _recursion_count.
 
@@ -23,12 +24,11 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <utility>
 
 #include "nogil/errors.hpp"
 #include "nogil/platform/wait.hpp"
 #include "nogil/threading/detail/deadlock_watch.hpp"
-#include "nogil/threading/detail/owner_word.hpp"
+#include "nogil/threading/detail/reentrant_word.hpp"
 
 namespace nogil {
 
@@ -41,9 +41,9 @@ class RLock {
   // Takes the lock, waiting for as long as that lasts; at once if this thread has it.
   // Always true, as in Python, so the result may be ignored.
   bool acquire() {
-    if (try_acquire()) [[likely]]
-      return true;
-    return acquire_forever();
+    if (!try_acquire()) [[unlikely]]
+      acquire_forever();
+    return true;
   }
 
   // acquire(timeout | deadline | stop_token | timeout, stop_token): waits no longer than
@@ -55,33 +55,24 @@ class RLock {
   }
 
   // Takes the lock if it is free, or this thread's, right now. Never waits.
-  [[nodiscard]] bool try_acquire() noexcept {
-    const std::uint32_t me = platform::thread_id();
-    if (state_.owner() == me) {
-      ++again_;
-      return true;
-    }
-    return state_.try_lock(me);
-  }
+  [[nodiscard]] bool try_acquire() noexcept { return state_.try_lock(platform::thread_id()); }
 
   // Gives back one acquire(); with the last of them the lock, waking a thread that
   // sleeps for it. Never waits.
   // Throws RuntimeError, and changes nothing, if the calling thread does not own it.
   void release() {
-    if (!is_owned()) [[unlikely]]
+    if (!state_.unlock(platform::thread_id())) [[unlikely]]
       throw_not_owned();
-    if (again_ != 0) --again_;
-    else state_.unlock();
   }
 
   // Whether some thread held it at some moment during the call.
-  [[nodiscard]] bool locked() const noexcept { return state_.owner() != 0; }
+  [[nodiscard]] bool locked() const noexcept { return state_.owner_word().owner() != 0; }
 
   // Whether the calling thread owns it: exact.
-  [[nodiscard]] bool is_owned() const noexcept { return state_.owner() == platform::thread_id(); }
+  [[nodiscard]] bool is_owned() const noexcept { return state_.owned_by(platform::thread_id()); }
 
   // How often the calling thread has acquired and not yet released it.
-  [[nodiscard]] std::size_t recursion_count() const noexcept { return is_owned() ? std::size_t{again_} + 1 : 0; }
+  [[nodiscard]] std::size_t recursion_count() const noexcept { return state_.levels(platform::thread_id()); }
 
   // The standard TimedLockable names: std::scoped_lock, std::unique_lock, std::lock.
   void lock() { acquire(); }
@@ -95,13 +86,13 @@ class RLock {
   friend class BasicCondition;
 
   [[gnu::noinline, gnu::cold]] bool acquire_slow(platform::Wait& wait, bool may_throw = true) {
-    detail::DeadlockWatch watch(state_.word(), detail::LockKind::kRLock, wait.endless(), may_throw);
+    detail::DeadlockWatch watch(state_.owner_word().word(), detail::LockKind::kRLock, wait.endless(), may_throw);
     return state_.lock_slow(platform::thread_id(), wait, watch);
   }
 
-  [[gnu::noinline, gnu::cold]] bool acquire_forever() {
+  [[gnu::noinline, gnu::cold]] void acquire_forever() {
     platform::Wait wait;
-    return acquire_slow(wait);
+    acquire_slow(wait);
   }
 
   [[noreturn, gnu::noinline, gnu::cold]] static void throw_not_owned() {
@@ -112,20 +103,15 @@ class RLock {
   bool held_here() const noexcept { return is_owned(); }
   std::uint32_t release_all() {
     if (!is_owned()) throw_not_owned();
-    const std::uint32_t again = std::exchange(again_, 0);
-    state_.unlock();
-    return again;
+    return state_.unlock_all(platform::thread_id());
   }
-  void acquire_again(std::uint32_t again) {
+  void acquire_again(std::uint32_t levels) {
     platform::Wait wait;
     if (!try_acquire()) acquire_slow(wait, false);
-    again_ = again;
+    state_.set_levels(platform::thread_id(), levels);
   }
 
-  // Only the owner's own number can be its own, and no other thread writes that one, so
-  // a relaxed look at the word answers "is it mine?" exactly.
-  detail::NativeOwnerWord state_;
-  std::uint32_t again_ = 0;  // levels beyond the first; the owner's alone, and 0 when it is free
+  detail::ReentrantWord<platform::Native> state_;
 };
 
 }  // namespace nogil

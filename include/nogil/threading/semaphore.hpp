@@ -50,9 +50,9 @@ class Semaphore {
   // Takes a permit, waiting for one as long as it takes. Always true, as in Python, so
   // the result may be ignored.
   bool acquire() {
-    if (core_.try_acquire()) [[likely]]
-      return true;
-    return acquire_forever();
+    if (!core_.try_acquire()) [[unlikely]]
+      acquire_forever();
+    return true;
   }
 
   // acquire(timeout | deadline | stop_token | timeout, stop_token): waits no longer than
@@ -71,7 +71,7 @@ class Semaphore {
   // Throws ValueError, and changes nothing, if n < 1 or if there would be more permits
   // than the semaphore may hold.
   void release(std::ptrdiff_t n = 1) {
-    if (n < 1 || n > max_value() || !core_.release(static_cast<std::uint32_t>(n), limit_)) [[unlikely]]
+    if (n < 1 || n > max_value() || !core_.release(static_cast<std::uint32_t>(n))) [[unlikely]]
       refuse(n);
   }
 
@@ -89,16 +89,16 @@ class Semaphore {
  protected:
   // Never holds more than `limit` permits.
   constexpr Semaphore(std::ptrdiff_t value, std::ptrdiff_t limit)
-      : core_(static_cast<std::uint32_t>(value)), limit_(static_cast<std::uint32_t>(limit)) {
+      : core_(static_cast<std::uint32_t>(value), static_cast<std::uint32_t>(limit)) {
     if (value < 0 || value > max_value()) throw ValueError("Semaphore: value must be between 0 and max_value()");
   }
 
  private:
   using Core = detail::SemaphoreCore<platform::Native>;
 
-  [[gnu::noinline, gnu::cold]] bool acquire_forever() {
+  [[gnu::noinline, gnu::cold]] void acquire_forever() {
     platform::Wait wait;
-    return core_.acquire_slow(wait);
+    core_.acquire_slow(wait);
   }
 
   [[noreturn, gnu::noinline, gnu::cold]] static void refuse(std::ptrdiff_t n) {
@@ -106,7 +106,6 @@ class Semaphore {
   }
 
   Core core_;
-  const std::uint32_t limit_;
 };
 
 // A semaphore that never holds more permits than it started with. Releasing one too many

@@ -36,7 +36,9 @@
 // Errors     RuntimeError for what Python forbids: to start twice, to join before the
 //            start, to join oneself. What the callable throws is kept for exception(),
 //            and given to the excepthook (threading/excepthook.hpp).
-// Fork       In a child process only the thread that forked is alive.
+// Fork       In a child process only the thread that forked is alive; the others have
+//            ended, and can be joined. One that another thread was just starting counts
+//            as not started, but cannot be started again.
 // Cost       24 bytes, and two allocations. start() returns when the thread runs:
 //            20-60 us.
 // Python     threading.Thread. daemon is not inherited; `kwargs` are a lambda's business.

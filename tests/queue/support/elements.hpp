@@ -117,22 +117,11 @@ struct MoveOnly {
   std::unique_ptr<int> pointer;
 };
 
-struct alignas(128) OverAligned {
-  explicit OverAligned(int v) : number(v) {}
-
-  int value() const {
-    EXPECT_EQ(reinterpret_cast<std::uintptr_t>(this) % 128, 0u);
-    return number;
-  }
-  friend bool operator<(const OverAligned& a, const OverAligned& b) { return a.number < b.number; }
-
-  int number;
-};
-
-struct Large {
+struct alignas(128) Large {
   explicit Large(int value) { words.fill(value); }
 
   int value() const {
+    EXPECT_EQ(reinterpret_cast<std::uintptr_t>(this) % 128, 0u);
     for (const int word : words) EXPECT_EQ(word, words.front());
     return words.front();
   }

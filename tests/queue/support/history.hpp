@@ -14,6 +14,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <limits>
+#include <utility>
 #include <vector>
 
 #include "queue/support/kinds.hpp"
@@ -45,6 +46,7 @@ struct Life {
 struct History {
   std::vector<Life> lives;
   std::vector<Interval> empties;  // calls that found the queue empty
+  std::vector<Interval> fulls;    // calls that found it full
 };
 
 // Got before it was put.
@@ -111,6 +113,44 @@ inline int count_false_empties(const History& history) {
     const auto after = std::upper_bound(merged.begin(), merged.end(), empty.begin,
                                         [](Moment when, const Interval& one) { return when < one.begin; });
     lies += after != merged.begin() && empty.end < (after - 1)->end;
+  }
+  return lies;
+}
+
+// How many elements there were from each moment on, as [when, how many] in order of time:
+// those that are counted from came(life) to went(life).
+template <class Came, class Went>
+std::vector<std::pair<Moment, int>> sizes(const History& history, Came came, Went went) {
+  std::vector<std::pair<Moment, int>> steps;
+  for (const Life& life : history.lives) {
+    if (came(life) >= went(life)) continue;
+    steps.emplace_back(came(life), 1);
+    steps.emplace_back(went(life), -1);
+  }
+  std::sort(steps.begin(), steps.end());
+  for (std::size_t i = 1; i < steps.size(); ++i) steps[i].second += steps[i - 1].second;
+  return steps;
+}
+
+// Moments when there were for certain more elements than there may be.
+inline int count_overflows(const History& history, int maxsize) {
+  const auto certain = sizes(
+      history, [](const Life& life) { return life.put.end; }, [](const Life& life) { return life.get.begin; });
+  return static_cast<int>(
+      std::count_if(certain.begin(), certain.end(), [=](const auto& step) { return step.second > maxsize; }));
+}
+
+// Calls that found the queue full, though at each moment of them there was room for certain.
+inline int count_false_fulls(const History& history, int maxsize) {
+  const auto possible = sizes(
+      history, [](const Life& life) { return life.put.begin; }, [](const Life& life) { return life.get.end; });
+  int lies = 0;
+  for (const Interval& full : history.fulls) {
+    auto step = std::upper_bound(possible.begin(), possible.end(), full.begin,
+                                 [](Moment when, const auto& one) { return when < one.first; });
+    int most = step == possible.begin() ? 0 : (step - 1)->second;
+    for (; step != possible.end() && step->first <= full.end; ++step) most = std::max(most, step->second);
+    lies += most < maxsize;
   }
   return lies;
 }

@@ -39,6 +39,8 @@ struct SimpleKind {
 using AllKinds = ::testing::Types<FifoKind, LifoKind, PriorityKind, SimpleKind>;
 // Those that have a bound, count their work, and can be shut down.
 using FullKinds = ::testing::Types<FifoKind, LifoKind, PriorityKind>;
+// One of these for each engine: LifoQueue has that of PriorityQueue, and its verbs.
+using EngineKinds = ::testing::Types<FifoKind, PriorityKind>;
 
 // Test names with the queue's name in them instead of a number.
 struct KindName {

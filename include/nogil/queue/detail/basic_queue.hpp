@@ -13,8 +13,9 @@
 // Failing    A put that fails has not touched its argument. When T's copy, move or (in a
 //            PriorityQueue) comparison throws, no element is lost: what was to be taken
 //            stays where it was, and what was to be put is not in the queue.
-// User code  T's constructors, moves and destructor, and comparisons, run under an internal
-//            lock: they must not use the same queue.
+// User code  T's constructors, moves and destructor, comparisons, and the iterators of
+//            put_many() and get_many(), run under an internal lock: they must not use the
+//            same queue.
 // Lifetime   A thread that put() or get() has let through may destroy the queue at once, if
 //            nobody else waits: the other's call does not touch it any more.
 // Shut down  put() throws ShutDown at once, also where it was waiting. get() still gives
@@ -58,7 +59,8 @@ class QueueIterator {
   std::optional<value_type> item_;
 };
 
-template <class T, class Store>
+// A Platform as in platform/native.hpp, the same as that of the Store.
+template <class T, class Store, class Platform = platform::Native>
 class BasicQueue {
  public:
   static_assert(std::is_object_v<T> && !std::is_const_v<T>, "a queue holds objects, not references or const ones");
@@ -118,7 +120,7 @@ class BasicQueue {
     for (;;) {
       if (typename Store::AtHead head(store_); head) [[likely]]
         return T(head.item());
-      platform::Wait forever;
+      Wait forever;
       wait_for_item(forever);
     }
   }
@@ -128,7 +130,7 @@ class BasicQueue {
   T get(const Time& limit) {
     if (typename Store::AtHead head(store_); head) return T(head.item());
     return platform::within(
-        [this](platform::Wait& wait) -> T {
+        [this](Wait& wait) -> T {
           for (bool in_time = true; in_time;) {
             in_time = wait_for_item(wait);
             if (typename Store::AtHead head(store_); head) return T(head.item());
@@ -155,7 +157,7 @@ class BasicQueue {
   requires platform::WaitLimits<Limits...>
   [[nodiscard]] std::optional<T> try_get(const Limits&... limits) {
     if (typename Store::AtHead head(store_); head) return std::optional<T>(head.item());
-    return platform::within([this](platform::Wait& wait) { return try_get_within(wait); }, limits...);
+    return platform::within([this](Wait& wait) { return try_get_within(wait); }, limits...);
   }
 
   // Waits for the first element, then takes what is there, at most so many, without
@@ -169,7 +171,7 @@ class BasicQueue {
         ++out;
       });
       if (taken != 0 || drained()) return taken;
-      platform::Wait forever;
+      Wait forever;
       store_.wait_for_item(forever);
     }
   }
@@ -184,14 +186,14 @@ class BasicQueue {
 
   // Waits until task_done() was called for every element that was put. Always true.
   bool join() {
-    platform::Wait forever;
+    Wait forever;
     return join_within(forever);
   }
   // False: the limit (a timeout, a deadline, a stop_token, …) was reached first.
   template <class... Limits>
   requires platform::WaitLimits<Limits...>
   bool join(const Limits&... limits) {
-    return platform::within([this](platform::Wait& wait) { return join_within(wait); }, limits...);
+    return platform::within([this](Wait& wait) { return join_within(wait); }, limits...);
   }
 
   // How many were put for which task_done() was not called yet.
@@ -222,8 +224,7 @@ class BasicQueue {
   // A larger one lets waiting puts through at once; a smaller one takes nothing out, but
   // puts wait until there is room again.
   void set_maxsize(std::ptrdiff_t maxsize) noexcept {
-    maxsize_.store(maxsize, std::memory_order_relaxed);
-    store_.set_limit(limit_of(maxsize));
+    store_.set_limit(limit_of(maxsize), [this, maxsize] { maxsize_.store(maxsize, std::memory_order_relaxed); });
   }
 
   // for (T item : queue): ends when it is shut down and drained.
@@ -234,6 +235,33 @@ class BasicQueue {
   template <class... Args>
   explicit BasicQueue(std::ptrdiff_t maxsize, Args&&... args)
       : store_(limit_of(maxsize), std::forward<Args>(args)...), maxsize_(maxsize) {}
+
+  // What the verbs do once trying has failed, with the limits that the caller gave.
+  using Wait = platform::BasicWait<Platform>;
+
+  // A put that fails leaves its argument alone, so it can be forwarded again.
+  template <class Item>
+  PutResult put_slow(Item&& item, Wait& wait, PutResult result) {
+    for (bool in_time = true; result == PutResult::kFull && in_time;) {
+      in_time = store_.wait_for_room(wait);
+      result = store_.try_put(std::forward<Item>(item));
+    }
+    return result;
+  }
+
+  std::optional<T> try_get_within(Wait& wait) {
+    for (bool in_time = true; in_time && !drained();) {
+      in_time = store_.wait_for_item(wait);
+      if (typename Store::AtHead head(store_); head) return std::optional<T>(head.item());
+    }
+    return std::nullopt;
+  }
+
+  bool join_within(Wait& wait) noexcept {
+    if (!tasks_.join(wait, [this] { return store_.puts(); })) return false;
+    if (store_.shut()) store_.settle();  // which may be what let this thread through
+    return true;
+  }
 
  private:
   friend class QueueIterator<BasicQueue>;
@@ -259,7 +287,7 @@ class BasicQueue {
     PutResult result = store_.try_put(std::forward<Item>(item));
     if (result == PutResult::kDone) [[likely]]
       return;
-    platform::Wait forever;
+    Wait forever;
     require(put_slow(std::forward<Item>(item), forever, result));
   }
 
@@ -267,32 +295,13 @@ class BasicQueue {
   PutResult put_within(Item&& item, const Limits&... limits) {
     PutResult result = store_.try_put(std::forward<Item>(item));
     if (result != PutResult::kFull) return result;
-    return platform::within([&](platform::Wait& wait) { return put_slow(std::forward<Item>(item), wait, result); },
-                            limits...);
-  }
-
-  // A put that fails leaves its argument alone, so it can be forwarded again.
-  template <class Item>
-  PutResult put_slow(Item&& item, platform::Wait& wait, PutResult result) {
-    for (bool in_time = true; result == PutResult::kFull && in_time;) {
-      in_time = store_.wait_for_room(wait);
-      result = store_.try_put(std::forward<Item>(item));
-    }
-    return result;
+    return platform::within([&](Wait& wait) { return put_slow(std::forward<Item>(item), wait, result); }, limits...);
   }
 
   // True: look again. Throws ShutDown when there is nothing to look for.
-  bool wait_for_item(platform::Wait& wait) {
+  bool wait_for_item(Wait& wait) {
     if (drained()) throw_shut_down();
     return store_.wait_for_item(wait);
-  }
-
-  std::optional<T> try_get_within(platform::Wait& wait) {
-    for (bool in_time = true; in_time && !drained();) {
-      in_time = store_.wait_for_item(wait);
-      if (typename Store::AtHead head(store_); head) return std::optional<T>(head.item());
-    }
-    return std::nullopt;
   }
 
   // The next element; empty when it is shut down and drained.
@@ -303,20 +312,14 @@ class BasicQueue {
         item.emplace(head.item());
         return;
       }
-      platform::Wait forever;
+      Wait forever;
       store_.wait_for_item(forever);
     } while (!drained());
   }
 
-  bool join_within(platform::Wait& wait) noexcept {
-    if (!tasks_.join(wait, [this] { return store_.puts(); })) return false;
-    if (store_.shut()) store_.settle();  // which may be what let this thread through
-    return true;
-  }
-
   Store store_;
-  alignas(platform::kCacheLine) TaskCount<platform::Native> tasks_;
-  std::atomic<std::ptrdiff_t> maxsize_;
+  alignas(platform::kCacheLine) TaskCount<Platform> tasks_;
+  typename Platform::template Atomic<std::ptrdiff_t> maxsize_;  // changed under a lock of store_
 };
 
 // Whether what is in the range goes with it. A const container has const elements; a const
@@ -326,9 +329,9 @@ concept GivenAway = !std::is_lvalue_reference_v<Range> && requires(const std::re
   requires std::is_const_v<std::remove_reference_t<decltype(*std::begin(range))>>;
 };
 
-template <class T, class Store>
+template <class T, class Store, class Platform>
 template <class Range>
-std::size_t BasicQueue<T, Store>::put_many(Range&& range) {
+std::size_t BasicQueue<T, Store, Platform>::put_many(Range&& range) {
   std::size_t done = 0;
   auto it = std::begin(range);
   const auto last = std::end(range);
@@ -336,11 +339,11 @@ std::size_t BasicQueue<T, Store>::put_many(Range&& range) {
     PutResult refusal;
     {
       typename Store::AtTail tail(store_);
-      for (; it != last && tail.has_room(); ++it) {
-        if constexpr (GivenAway<Range>) tail.construct(std::move(*it));
-        else tail.construct(*it);
-        ++done;
-      }
+      tail.construct_many(it, last, [](auto&& item) -> decltype(auto) {
+        using Item = std::conditional_t<GivenAway<Range>, std::remove_reference_t<decltype(item)>, decltype(item)>;
+        return static_cast<Item&&>(item);
+      });
+      done += static_cast<std::size_t>(tail.count());
       if (it == last) break;
       refusal = tail.refusal();
     }
@@ -349,7 +352,7 @@ std::size_t BasicQueue<T, Store>::put_many(Range&& range) {
       if (done == 0) throw_shut_down();
       break;
     }
-    platform::Wait forever;
+    Wait forever;
     store_.wait_for_room(forever);
   }
   return done;

@@ -4,8 +4,10 @@
 // as fifo.hpp; both ends are the same end here, so there is one lock.
 //
 // A Bag has   push(item)     strong guarantee: if it throws, nothing has changed
-//             choose()       the element to be taken next; may throw, changes nothing
-//             pop() noexcept takes off what choose() chose, which has been moved from
+//             choose(choice) the element to be taken next; may throw, changes nothing but
+//                            what it notes in `choice`, a Bag::Choice
+//             pop(choice)    takes off what choose(choice) chose, which has been moved from;
+//                            noexcept
 
 #pragma once
 
@@ -60,7 +62,13 @@ class Guarded {
       queue_.puts_.store(queue_.puts_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
       ++put_;
     }
+    // Constructs elements from pass(*it) until there is no room, or `it` is at the end.
+    template <class It, class End, class Pass>
+    void construct_many(It& it, const End& end, Pass pass) {
+      for (; it != end && has_room(); ++it) construct(pass(*it));
+    }
     PutResult refusal() const noexcept { return queue_.shut() ? PutResult::kShutDown : PutResult::kFull; }
+    std::uint64_t count() const noexcept { return put_; }
 
    private:
     Guarded& queue_;
@@ -78,17 +86,18 @@ class Guarded {
         // What a throw has left: another may be waiting for it.
         queue_.show(size_, queue_.not_empty_, size_ != 0);
       } else {
-        queue_.bag_.pop();
+        queue_.bag_.pop(choice_);
         queue_.show(size_ - 1, queue_.not_full_, 1);
       }
     }
 
     explicit operator bool() const noexcept { return size_ != 0; }
-    T&& item() const { return std::move(queue_.bag_.choose()); }
+    T&& item() { return std::move(queue_.bag_.choose(choice_)); }
 
    private:
     Guarded& queue_;
     const std::uint64_t size_;
+    [[no_unique_address]] typename Bag::Choice choice_;
     [[no_unique_address]] const Unwinding<Bag::kMayThrow> unwinding_{};
   };
 
@@ -105,8 +114,9 @@ class Guarded {
       bool thrown = true;
     } guard{*this, lock_.lock()};
     for (; guard.taken < most && guard.taken < guard.size; ++guard.taken) {
-      take(std::move(bag_.choose()));
-      bag_.pop();
+      typename Bag::Choice choice;
+      take(std::move(bag_.choose(choice)));
+      bag_.pop(choice);
     }
     guard.thrown = false;
     return guard.taken;
@@ -125,8 +135,10 @@ class Guarded {
   std::uint64_t puts() const noexcept { return puts_.load(std::memory_order_acquire); }
   bool shut() const noexcept { return shut_.load(std::memory_order_acquire); }
 
-  void set_limit(std::uint64_t limit) noexcept {
+  template <class Note>
+  void set_limit(std::uint64_t limit, Note&& note) noexcept {
     const std::uint64_t size = lock_.lock();
+    note();
     if (!shut()) limit_.store(limit, std::memory_order_relaxed);
     show(size, not_full_, platform::kEveryone);
   }
@@ -163,6 +175,11 @@ class Guarded {
   // Gives the lock back with this size, and wakes up to n who wait for what has changed.
   void show(std::uint64_t size, EventCount& waiting, std::uint32_t n) noexcept {
     Platform::light_fence();  // between taking the lock and looking for sleepers: see wait_until()
+    if (lock_.is_awaited() || waiting.waiting() != 0) [[unlikely]]
+      show_and_wake(size, waiting, n);
+    else lock_.unlock(size);
+  }
+  [[gnu::noinline]] void show_and_wake(std::uint64_t size, EventCount& waiting, std::uint32_t n) noexcept {
     const auto next = lock_.claim_sleeper();
     const auto others = n == 0 ? typename EventCount::Claim() : waiting.claim(n);
     lock_.unlock(size);

@@ -47,7 +47,8 @@ class IndexLock {
     return lock_slow();
   }
 
-  // A thread that sleeps for this lock, to be woken when it is free. By its holder.
+  // Whether a thread sleeps for this lock, to be woken when it is free. By its holder.
+  bool is_awaited() const noexcept { return sleepers_.waiting() != 0; }
   Claim claim_sleeper() noexcept { return sleepers_.claim(1); }
 
   // Gives the lock back with this count. From then on *this may be gone.
@@ -63,6 +64,7 @@ class IndexLock {
     return {seen / kOne, (seen & kHeld) != 0};
   }
   std::uint64_t count() const noexcept { return view().count; }
+  bool is_held() const noexcept { return view().held; }
 
  private:
   // state_ holds

@@ -14,6 +14,8 @@ class StackBag {
  public:
   static constexpr bool kMayThrow = !std::is_nothrow_move_constructible_v<T>;
 
+  struct Choice {};  // always the last
+
   template <class Item>
   void push(Item&& item) {
     make_room(slots_);
@@ -21,9 +23,9 @@ class StackBag {
     else slots_.push_back(make_slot<T>(std::forward<Item>(item)));
   }
 
-  T& choose() noexcept { return item_in<T>(slots_.back()); }
+  T& choose(Choice&) noexcept { return item_in<T>(slots_.back()); }
 
-  void pop() noexcept {
+  void pop(const Choice&) noexcept {
     slots_.pop_back();
     release_if_empty(slots_);
   }

@@ -166,7 +166,7 @@ std::int64_t BarrierCore<Platform>::wait_for_others(std::uint64_t seen, std::uin
   const auto waiting = [&] { return phase(seen) == mine && (seen & (kBroken | kResetting)) == 0; };
 
   seen = state_.load(std::memory_order_acquire);
-  for (platform::BasicBackoff<Platform> backoff(wait); waiting() && backoff.again();) {
+  for (platform::BasicBackoff<Platform> backoff(wait, parties_); waiting() && backoff.again();) {
     seen = state_.load(std::memory_order_acquire);
   }
   for (bool in_time = !wait.immediate();;) {

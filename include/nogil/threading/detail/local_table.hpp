@@ -21,6 +21,7 @@
 #pragma once
 
 #include <pthread.h>
+#include <unistd.h>
 
 #include <atomic>
 #include <bit>
@@ -59,7 +60,8 @@ struct LocalNode {
 
 // A node that the calling thread, about to end, is just destroying.
 struct LocalFarewell {
-  LocalKey* key;  // null: the key went meanwhile, in the destructor of the value
+  LocalKey* key;    // null: the key went meanwhile, in the destructor of the value
+  ::pid_t process;  // in which it was counted
   LocalFarewell* outer;
 };
 
@@ -135,11 +137,13 @@ class LocalKey {
   static void prepare_end();
   static void grow_table(std::uint32_t wanted);
   static bool destroy_one(LocalTable& table, std::uint32_t index) noexcept;
+  void forget_other_processes(::pid_t here) noexcept;
   void link(LocalNode& node) noexcept;
   void unlink(LocalNode& node) noexcept;
 
   std::uint32_t index_;
   std::atomic<std::uint32_t> leaving_{0};  // nodes that ending threads are just destroying; a futex word
+  ::pid_t process_ = 0;                    // the process whose threads those are
   LocalNode* first_ = nullptr;
 };
 
@@ -164,7 +168,9 @@ inline LocalNode* LocalKey::put(LocalNode* node) {
 inline LocalKey::~LocalKey() {
   LocalNode* nodes;
   {
+    const ::pid_t here = ::getpid();
     const platform::RawGuard guard(platform::g_threads.lock());
+    forget_other_processes(here);
     nodes = std::exchange(first_, nullptr);
     for (LocalNode* node = nodes; node != nullptr; node = node->next) {
       LocalTable* const table = node->table;
@@ -175,7 +181,7 @@ inline LocalKey::~LocalKey() {
     for (LocalFarewell* mine = t_locals.farewells; mine != nullptr; mine = mine->outer) {
       if (mine->key != this) continue;
       mine->key = nullptr;
-      leaving_.fetch_sub(1, std::memory_order_relaxed);
+      if (mine->process == here) leaving_.fetch_sub(1, std::memory_order_relaxed);
     }
   }
   while (nodes != nullptr) delete std::exchange(nodes, nodes->next);
@@ -184,6 +190,11 @@ inline LocalKey::~LocalKey() {
   }
   const platform::RawGuard guard(platform::g_threads.lock());
   g_local_indexes.give_back(index_);
+}
+
+// In a child process the threads that were counted are not there.
+inline void LocalKey::forget_other_processes(::pid_t here) noexcept {
+  if (std::exchange(process_, here) != here) leaving_.store(0, std::memory_order_relaxed);
 }
 
 inline void LocalKey::link(LocalNode& node) noexcept {
@@ -271,14 +282,15 @@ inline bool LocalKey::destroy_one(LocalTable& table, std::uint32_t index) noexce
     const platform::RawGuard guard(platform::g_threads.lock());
     node = std::exchange(table.nodes[index], nullptr);
     if (node == nullptr) return false;
-    farewell = {node->key, t_locals.farewells};
+    farewell = {node->key, ::getpid(), t_locals.farewells};
     node->key->unlink(*node);
+    node->key->forget_other_processes(farewell.process);
     node->key->leaving_.fetch_add(1, std::memory_order_relaxed);
   }
   t_locals.farewells = &farewell;
   delete node;
   t_locals.farewells = farewell.outer;
-  if (farewell.key == nullptr) return true;
+  if (farewell.key == nullptr || farewell.process != ::getpid()) return true;
   const auto address = platform::Native::address(farewell.key->leaving_);
   // From here on the key may be gone.
   if (farewell.key->leaving_.fetch_sub(1, std::memory_order_release) == 1) platform::Native::futex_wake(address, 1);

@@ -21,33 +21,27 @@ class SemaphoreCore {
 
   static constexpr std::uint32_t kMax = 0x7fff'ffff;
 
-  explicit constexpr SemaphoreCore(std::uint32_t permits) noexcept : state_(permits) {}
+  // Never holds more than `limit` permits.
+  explicit constexpr SemaphoreCore(std::uint32_t permits, std::uint32_t limit = kMax) noexcept
+      : state_(permits), usual_(usual(permits, limit)), limit_(limit) {}
 
   bool try_acquire() noexcept {
-    std::uint64_t seen = state_.load(std::memory_order_relaxed);
-    while (permits(seen) != 0) {
-      if (state_.compare_exchange_weak(seen, seen - kPermit, std::memory_order_acquire, std::memory_order_relaxed)) {
-        return true;
-      }
-    }
-    return false;
+    std::uint64_t seen = usual_.load(std::memory_order_relaxed);
+    return state_.compare_exchange_strong(seen, seen - kPermit, std::memory_order_acquire, std::memory_order_relaxed) ||
+           take(seen);
   }
 
   // Takes a permit within the limit; false: it gave up.
   bool acquire_slow(Wait& wait);
 
   // Adds n permits and wakes up to n waiters. False, and nothing has changed, if that
-  // would make more than `limit`.
-  bool release(std::uint32_t n, std::uint32_t limit) noexcept {
-    const auto address = Platform::address(state_);
-    std::uint64_t seen = state_.load(std::memory_order_relaxed);
-    do {
-      if (n > limit - permits(seen)) return false;
-    } while (!state_.compare_exchange_weak(seen, seen + n, std::memory_order_release, std::memory_order_relaxed));
-    // From here on *this may be gone: who took the permit may have destroyed it.
-    if (waiters(seen) != 0) [[unlikely]]
-      wake(address, n);
-    return true;
+  // would make more than the limit.
+  bool release(std::uint32_t n) noexcept {
+    std::uint64_t seen = usual_.load(std::memory_order_relaxed) - kPermit;
+    if (n != 1) seen = state_.load(std::memory_order_relaxed);
+    else if (state_.compare_exchange_strong(seen, seen + kPermit, std::memory_order_release, std::memory_order_relaxed))
+      return true;
+    return put(seen, n);
   }
 
   std::uint32_t value() const noexcept { return permits(state_.load(std::memory_order_relaxed)); }
@@ -67,24 +61,62 @@ class SemaphoreCore {
   //
   // Giving up is a step that saw permits == 0: as in Python, a wait never gives up while
   // a permit is free.
+  //
+  // The first step is a guess: that nobody waits, and that there are as many permits as
+  // when the guess was wrong the last time, or one less when one is to be put back. A guess
+  // that fails has read the state, at the price of a look; one that is right saves the
+  // look, for which a processor may wait long (docs/design/locks.md). It is never of more
+  // permits than the limit, so there is room for the one that a right guess puts back.
   static constexpr std::uint64_t kPermit = 1;
   static constexpr std::uint64_t kWaiter = std::uint64_t{1} << 32;
 
   static constexpr std::uint32_t permits(std::uint64_t state) noexcept { return static_cast<std::uint32_t>(state); }
   static constexpr std::uint64_t waiters(std::uint64_t state) noexcept { return state >> 32; }
 
+  // Takes a permit, if there is one; `seen` is what the state was a moment ago.
+  [[gnu::noinline]] bool take(std::uint64_t seen) noexcept {
+    while (permits(seen) != 0) {
+      if (state_.compare_exchange_weak(seen, seen - kPermit, std::memory_order_acquire, std::memory_order_relaxed)) {
+        usual_.store(permits(seen), std::memory_order_relaxed);
+        return true;
+      }
+    }
+    return false;
+  }
+  bool look_and_take() noexcept { return take(state_.load(std::memory_order_relaxed)); }
+
+  [[gnu::noinline]] bool put(std::uint64_t seen, std::uint32_t n) noexcept {
+    const auto address = Platform::address(state_);
+    do {
+      if (n > limit_ - permits(seen)) return false;
+    } while (!state_.compare_exchange_weak(seen, seen + n, std::memory_order_release, std::memory_order_relaxed));
+    // From here on *this may be gone: who took the permit may have destroyed it.
+    if (waiters(seen) != 0) [[unlikely]]
+      wake(address, n);
+    return true;
+  }
+
   [[gnu::noinline, gnu::cold]] static void wake(typename Platform::Address address, std::uint32_t n) noexcept {
     Platform::futex_wake(address, n);
   }
 
+  // The first guess: the permits it was made with. If none, that one has come meanwhile;
+  // if none may come, what will never be there.
+  static constexpr std::uint32_t usual(std::uint32_t permits, std::uint32_t limit) noexcept {
+    if (limit == 0) return kMax + 1;
+    return permits == 0 ? 1 : permits;
+  }
+
   typename Platform::template Atomic<std::uint64_t> state_;
+  typename Platform::template Atomic<std::uint32_t> usual_;  // the permits that acquire() guesses
+  const std::uint32_t limit_;
 };
 
 template <class Platform>
 bool SemaphoreCore<Platform>::acquire_slow(Wait& wait) {
-  if (wait.immediate()) return try_acquire();
+  if (wait.immediate()) return look_and_take();
   for (platform::BasicBackoff<Platform> backoff(wait); backoff.again();) {
-    if (try_acquire()) return true;
+    if (look_and_take()) return true;
   }
   std::uint64_t seen = state_.fetch_add(kWaiter, std::memory_order_relaxed) + kWaiter;
   for (bool in_time = true;;) {

@@ -63,6 +63,7 @@ class ThreadState : public Counted {
     }
     if (is_current())
       throw RuntimeError((platform::Text() << "Thread.join: thread '" << name() << "' cannot join itself").take());
+    if (!finished()) notice_fork();
     const auto wait_for_end = [this](platform::Wait& wait) { return wait_finished(wait); };
     if (!finished() && !wait_within(wait_for_end, limits...)) return false;
     reap();
@@ -95,13 +96,14 @@ class ThreadState : public Counted {
   enum Phase : std::uint32_t { kNew, kStarting, kRunning, kFinished };
 
   // The system wants exactly one pthread_join or pthread_detach. Whoever takes reaper_ from
-  // kUnclaimed to kReaping does it; other joiners sleep on the word until kReaped. Daemons
-  // are born detached: at the end of the program nobody is there to join them.
-  enum Reaper : std::uint32_t { kUnclaimed, kReaping, kReaped };
+  // kUnclaimed to its own number does it; other joiners sleep on the word until kReaped.
+  // Daemons are born detached: at the end of the program nobody is there to join them.
+  enum Reaper : std::uint32_t { kUnclaimed = 0, kReaped = std::uint32_t{1} << 31 };
 
   bool finished() const noexcept { return phase_.load(std::memory_order_acquire) == kFinished; }
   bool wait_finished(platform::Wait& wait) noexcept;
-  void reap() noexcept;
+  void notice_fork() noexcept;
+  void reap();
   void detach() noexcept;  // by itself
 
   template <class Attempt>
@@ -131,6 +133,7 @@ class ThreadState : public Counted {
   const bool daemon_;
   std::size_t stack_size_;
   ::pthread_t handle_{};  // written before kRunning
+  ::pid_t process_ = 0;   // that it was started in; written before kRunning
   std::string name_;      // guarded by platform::g_threads.lock()
   std::exception_ptr exception_;
   std::stop_source stop_;
@@ -243,6 +246,7 @@ inline void* ThreadState::thread_main(void* state) {
 inline void ThreadState::enroll() {
   platform::ThreadRecord& record = platform::g_threads.enroll();
   handle_ = ::pthread_self();
+  process_ = ::getpid();
   ident_.store(record.id.load(std::memory_order_relaxed), std::memory_order_relaxed);
   native_id_.store(record.native_id, std::memory_order_relaxed);
   {
@@ -300,15 +304,27 @@ inline bool ThreadState::wait_finished(platform::Wait& wait) noexcept {
   return finished();
 }
 
-inline void ThreadState::reap() noexcept {
+// In a child process, the end of a thread that had left the registry, but had not said so
+// yet, when another thread forked. Those that had not left it are at_end()'s business.
+inline void ThreadState::notice_fork() noexcept {
+  if (process_ == ::getpid() || platform::g_threads.find(ident()) != nullptr) return;
+  const platform::RawGuard guard(platform::g_threads.lock());
+  if (phase_.load(std::memory_order_relaxed) == kRunning) at_end(this, true);
+}
+
+inline void ThreadState::reap() {
+  const std::uint32_t me = platform::thread_id();
   std::uint32_t seen = kUnclaimed;
-  if (reaper_.compare_exchange_strong(seen, kReaping, std::memory_order_acquire, std::memory_order_acquire)) {
+  if (reaper_.compare_exchange_strong(seen, me, std::memory_order_acquire, std::memory_order_acquire)) {
     ::pthread_join(handle_, nullptr);
     reaper_.store(kReaped, std::memory_order_release);
     platform::Native::futex_wake(platform::Native::address(reaper_), platform::kEveryone);
+    return;
   }
-  while (reaper_.load(std::memory_order_acquire) == kReaping) {
-    platform::Native::futex_wait(reaper_, kReaping, platform::Deadline::never());
+  // A reaper that is not alive has stayed behind in another process, of which this is a fork.
+  while (seen != kReaped && platform::g_threads.find(seen) != nullptr) {
+    platform::Native::futex_wait(reaper_, seen, platform::Deadline::never());
+    seen = reaper_.load(std::memory_order_acquire);
   }
 }
 

@@ -1,0 +1,139 @@
+// nogil/multiprocessing/detail/child_main.hpp -- what a child process does from its first step to its last.
+
+#pragma once
+
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+#include <exception>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "nogil/multiprocessing/detail/call.hpp"
+#include "nogil/multiprocessing/detail/frame.hpp"
+#include "nogil/multiprocessing/serialize.hpp"
+#include "nogil/platform/text.hpp"
+#include "nogil/threading/excepthook.hpp"
+
+namespace nogil::multiprocessing {
+
+// What current_process() and its like tell of a process.
+struct ProcessInfo {
+  std::string name;
+  int pid = 0;
+  bool daemon = false;
+};
+
+namespace detail {
+
+// ---- Who this process is -------------------------------------------------------------
+
+// Written once, when a child begins, while it has one thread. Null: nobody's child.
+struct ChildIdentity {
+  ProcessInfo self;
+  ProcessInfo parent;
+};
+[[gnu::visibility("default")]] inline constinit ChildIdentity* g_child_identity = nullptr;
+
+// ---- The last step ---------------------------------------------------------------------
+
+#if defined(__GLIBCXX__)
+// std::cout.flush() without <iostream>, which would construct streams in every file. The
+// names are those of the Itanium C++ ABI; absent (null) in a program without streams.
+extern "C" {
+[[gnu::weak]] extern void* nogil_cout[] __asm__("_ZSt4cout");
+[[gnu::weak]] void* nogil_ostream_flush(void*) __asm__("_ZNSo5flushEv");
+}
+
+inline void flush_cout() noexcept {
+  void** const volatile cout = nogil_cout;
+  if (cout == nullptr || &nogil_ostream_flush == nullptr || *cout == nullptr) return;  // never constructed
+  try {
+    nogil_ostream_flush(cout);
+  } catch (...) {
+  }
+}
+#else
+inline void flush_cout() noexcept {}
+#endif
+
+// Everything written so far is out.
+inline void flush_output() noexcept {
+  flush_cout();
+  std::fflush(nullptr);
+}
+
+// Ends a child. Not by exit(): a forked child has its parent's atexit() functions and
+// static objects, which are the parent's to destroy.
+[[noreturn]] inline void leave(int code) noexcept {
+  flush_output();
+  ::_exit(code);
+}
+
+// ---- The first steps -------------------------------------------------------------------
+
+inline constexpr int kOrphaned = 117;  // nobody is left to see it
+
+// From now on the process dies with the thread that created it, which must be one of
+// `parent`'s; at once if that is gone already.
+inline void die_with(int parent) noexcept {
+  ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+  if (::getppid() != parent) ::_exit(kOrphaned);
+}
+
+// As Python's children: no standard input, and SIGINT and SIGTERM do what they do.
+inline void settle_signals_and_input(const ::sigset_t& mask) noexcept {
+  ::signal(SIGINT, SIG_DFL);
+  ::signal(SIGTERM, SIG_DFL);
+  ::pthread_sigmask(SIG_SETMASK, &mask, nullptr);
+  const int nothing = ::open("/dev/null", O_RDONLY | O_CLOEXEC);
+  if (nothing < 0) return;
+  ::dup2(nothing, STDIN_FILENO);
+  if (nothing != STDIN_FILENO) ::close(nothing);
+}
+
+// What goes before the call in a job's frame.
+struct JobHead {
+  ProcessInfo self;
+  ProcessInfo parent;
+  ::sigset_t mask;
+
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(self.name, self.daemon, parent.name, parent.pid, parent.daemon, mask);
+  }
+};
+
+// Makes the call in `job`, and ends the process: with 0, or with 1 and a line on stderr if
+// the call threw.
+[[noreturn]] inline void run_job(InputArchive& job) noexcept {
+  int code = 1;
+  std::string name = "?";
+  try {
+    auto head = job.get<JobHead>();
+    head.self.pid = ::getpid();
+    name = head.self.name;
+    settle_signals_and_input(head.mask);
+    g_child_identity = new ChildIdentity{std::move(head.self), std::move(head.parent)};
+    Frame nothing;
+    OutputArchive dropped(nothing);
+    run_call(job, dropped);
+    code = 0;
+  } catch (...) {
+    flush_output();
+    nogil::detail::write_stderr((platform::Text()
+                                 << "Exception in process " << name << ": "
+                                 << nogil::detail::describe_exception(std::current_exception()) << "\n")
+                                    .take());
+  }
+  leave(code);
+}
+
+}  // namespace detail
+}  // namespace nogil::multiprocessing

@@ -1,0 +1,95 @@
+// nogil/multiprocessing/detail/packet.hpp -- small messages with file descriptors, on a socket.
+//
+// Between a parent and the processes that it started by exec(): a pair of SOCK_SEQPACKET
+// sockets, which keep messages whole.
+
+#pragma once
+
+#include <sys/socket.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstddef>
+#include <cstring>
+#include <utility>
+#include <vector>
+
+#include "nogil/errors.hpp"
+#include "nogil/platform/fd.hpp"
+
+namespace nogil::multiprocessing::detail {
+
+// As many as the kernel takes in one message, less some.
+inline constexpr std::size_t kMostFiles = 250;
+
+struct SocketPair {
+  platform::Fd mine;
+  platform::Fd theirs;
+
+  SocketPair() {
+    int ends[2];
+    if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0) platform::throw_errno("make a socket pair");
+    mine = platform::Fd(ends[0]);
+    theirs = platform::Fd(ends[1]);
+  }
+};
+
+// Sends the bytes of `message` and duplicates of the files. False: the other side is gone,
+// or takes nothing (with MSG_DONTWAIT).
+template <class Message>
+bool send_packet(int socket, const Message& message, const std::vector<int>& files = {}, int flags = 0) {
+  if (files.size() > kMostFiles) throw ValueError("multiprocessing: more than 250 shared objects in one message");
+  ::iovec part{const_cast<Message*>(&message), sizeof message};
+  alignas(::cmsghdr) char control[CMSG_SPACE(kMostFiles * sizeof(int))];
+  ::msghdr header{};
+  header.msg_iov = &part;
+  header.msg_iovlen = 1;
+  if (!files.empty()) {
+    header.msg_control = control;
+    header.msg_controllen = CMSG_SPACE(files.size() * sizeof(int));
+    std::memset(control, 0, header.msg_controllen);
+    ::cmsghdr* const rights = CMSG_FIRSTHDR(&header);
+    rights->cmsg_level = SOL_SOCKET;
+    rights->cmsg_type = SCM_RIGHTS;
+    rights->cmsg_len = CMSG_LEN(files.size() * sizeof(int));
+    std::memcpy(CMSG_DATA(rights), files.data(), files.size() * sizeof(int));
+  }
+  ::ssize_t sent;
+  do {
+    sent = ::sendmsg(socket, &header, MSG_NOSIGNAL | flags);
+  } while (sent < 0 && errno == EINTR);
+  return sent == static_cast<::ssize_t>(sizeof message);
+}
+
+// Waits for a message of exactly that size. False: the other side is gone, there is none
+// (with MSG_DONTWAIT), or it has another size. Files are appended.
+template <class Message>
+bool receive_packet(int socket, Message& message, std::vector<platform::Fd>* files = nullptr, int flags = 0) {
+  ::iovec part{&message, sizeof message};
+  alignas(::cmsghdr) char control[CMSG_SPACE(kMostFiles * sizeof(int))];
+  ::msghdr header{};
+  header.msg_iov = &part;
+  header.msg_iovlen = 1;
+  if (files != nullptr) {
+    header.msg_control = control;
+    header.msg_controllen = sizeof control;
+  }
+  ::ssize_t received;
+  do {
+    received = ::recvmsg(socket, &header, MSG_CMSG_CLOEXEC | flags);
+  } while (received < 0 && errno == EINTR);
+  if (received < 0) return false;
+  for (::cmsghdr* at = files != nullptr ? CMSG_FIRSTHDR(&header) : nullptr; at != nullptr;
+       at = CMSG_NXTHDR(&header, at)) {
+    if (at->cmsg_level != SOL_SOCKET || at->cmsg_type != SCM_RIGHTS) continue;
+    for (std::size_t offset = CMSG_LEN(0); offset + sizeof(int) <= at->cmsg_len; offset += sizeof(int)) {
+      int fd;
+      std::memcpy(&fd, reinterpret_cast<const char*>(at) + offset, sizeof fd);
+      files->emplace_back(fd);
+    }
+  }
+  return received == static_cast<::ssize_t>(sizeof message) && (header.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) == 0;
+}
+
+}  // namespace nogil::multiprocessing::detail

@@ -1,0 +1,270 @@
+// nogil/multiprocessing/detail/worker.hpp -- a process of a pool, and what it shares with its parent.
+//
+// Two rings: calls go one way, results the other, in the same order. What is too large for a
+// slot lies in a file in memory, which goes through a socket beside the rings.
+//
+// No lock is shared: whenever the worker dies, each task is in exactly one of three places,
+//
+//   in the request ring      it has not begun
+//   running                  it has begun: `running` is stored before the slot is given up
+//   in the response ring     it is done:   `running` is cleared after the slot is published
+//
+// and the parent, which sees the worker dead, tells them apart by looking.
+
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <exception>
+#include <utility>
+#include <vector>
+
+#include "nogil/multiprocessing/detail/call.hpp"
+#include "nogil/multiprocessing/detail/child_main.hpp"
+#include "nogil/multiprocessing/detail/exception_codec.hpp"
+#include "nogil/multiprocessing/detail/memory_file.hpp"
+#include "nogil/multiprocessing/detail/packet.hpp"
+#include "nogil/multiprocessing/detail/ring.hpp"
+#include "nogil/multiprocessing/detail/shared_object.hpp"
+#include "nogil/multiprocessing/detail/verbs.hpp"
+
+namespace nogil::multiprocessing::detail {
+
+enum class SlotKind : std::uint32_t { kBytes, kFile, kFailed, kFailedFile };
+
+struct Slot {
+  static constexpr std::size_t kRoom = 240;
+
+  std::uint64_t id;  // of the task; 0: of no task (the initializer's error)
+  std::uint32_t size;
+  SlotKind kind;
+  std::byte bytes[kRoom];
+};
+
+struct WorkerState {
+  Ring<Platform, Slot, 64> requests;
+  Ring<Platform, Slot, 64> responses;
+  alignas(64) std::atomic<std::uint64_t> running{0};  // the id of the task that has begun; 0: none
+  std::atomic<std::int64_t> began{0};                 // when, on the monotonic clock, in ns
+  std::atomic<std::int64_t> took{0};                  // how long tasks take, lately, in ns
+  std::atomic<bool> ready{false};                     // the initializer has returned
+  alignas(64) std::atomic<bool> stop{false};          // end when there is nothing to do
+  Bell<Platform> requested;
+};
+
+inline std::int64_t monotonic_ns() noexcept {
+  return std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::steady_clock::now().time_since_epoch())
+      .count();
+}
+
+// Rung by workers for their parent: a response is there.
+class PoolBell : public Handle<Bell<Platform>> {
+ public:
+  PoolBell() : Handle(0) {}
+  explicit PoolBell(Received received) : Handle(received) {}
+  Bell<Platform>* operator->() const noexcept { return &object(); }
+};
+
+// Both ends of a worker's lines: the parent has one, and sends the other to the worker.
+class WorkerLink : public Handle<WorkerState> {
+ public:
+  WorkerLink(PoolBell bell, int socket) : Handle(0), bell_(std::move(bell)), socket_(socket) {}
+  explicit WorkerLink(Received received)
+      : Handle(received), bell_(received), owned_(received.archive.read_file()), socket_(owned_.get()) {}
+  WorkerLink(const WorkerLink&) = delete;
+  WorkerLink& operator=(const WorkerLink&) = delete;
+  WorkerLink(WorkerLink&& other) noexcept
+      : Handle(other), bell_(other.bell_), owned_(std::move(other.owned_)), socket_(other.socket_) {}
+
+  // The same lines, with the other end of the socket.
+  WorkerLink with_socket(int socket) const { return WorkerLink(*this, socket); }
+
+  WorkerState* operator->() const noexcept { return &object(); }
+  PoolBell& bell() noexcept { return bell_; }
+  int socket() const noexcept { return socket_; }
+
+ private:
+  friend struct Adapter<WorkerLink>;
+
+  WorkerLink(const WorkerLink& other, int socket) noexcept : Handle(other), bell_(other.bell_), socket_(socket) {}
+
+  PoolBell bell_;
+  platform::Fd owned_;  // the worker's end, in the worker
+  int socket_;
+};
+
+template <>
+struct Adapter<WorkerLink> {
+  static void save(OutputArchive& out, const WorkerLink& link) {
+    out.write_file(HandleAccess::fd(static_cast<const Handle<WorkerState>&>(link)));
+    Adapter<PoolBell>::save(out, link.bell_);
+    out.write_file(link.socket_);
+  }
+  static WorkerLink load(InputArchive& in) { return WorkerLink(Received{in}); }
+};
+
+// ---- A frame in a slot, or beside it -----------------------------------------------------
+
+// Puts it there; the slot's push() is the caller's. False: the socket takes nothing now.
+inline bool fill_slot(Slot& slot, int socket, std::uint64_t id, const Frame& frame, bool failed) {
+  slot.id = id;
+  slot.size = static_cast<std::uint32_t>(frame.bytes.size());
+  if (frame.bytes.size() <= Slot::kRoom && frame.files.empty()) {
+    slot.kind = failed ? SlotKind::kFailed : SlotKind::kBytes;
+    std::memcpy(slot.bytes, frame.bytes.data(), frame.bytes.size());
+    return true;
+  }
+  slot.kind = failed ? SlotKind::kFailedFile : SlotKind::kFile;
+  const platform::Fd memory = make_memory_file(frame.bytes.data(), frame.bytes.size());
+  std::vector<int> files{memory.get()};
+  for (const platform::Fd& file : frame.files) files.push_back(file.get());
+  return send_packet(socket, std::uint64_t{frame.bytes.size()}, files, MSG_DONTWAIT);
+}
+
+// What came in a slot, apart from it.
+struct Arrived {
+  std::uint64_t id = 0;
+  bool failed = false;
+  std::vector<std::byte> bytes;  // or else
+  MappedFile file;
+  std::vector<platform::Fd> files;
+
+  // Takes it out of the ring's slot. Throws DecodeError if what lies beside it is missing.
+  static Arrived take(const Slot& slot, int socket) {
+    Arrived arrived;
+    arrived.id = slot.id;
+    arrived.failed = slot.kind == SlotKind::kFailed || slot.kind == SlotKind::kFailedFile;
+    if (slot.kind == SlotKind::kBytes || slot.kind == SlotKind::kFailed) {
+      const std::size_t size = slot.size <= Slot::kRoom ? slot.size : Slot::kRoom;
+      arrived.bytes.assign(slot.bytes, slot.bytes + size);
+      return arrived;
+    }
+    std::uint64_t size = 0;
+    if (!receive_packet(socket, size, &arrived.files, MSG_DONTWAIT) || arrived.files.empty()) {
+      throw_malformed("multiprocessing: the bytes of a message did not come");
+    }
+    arrived.file = MappedFile(arrived.files.front(), static_cast<std::size_t>(size));
+    arrived.files.erase(arrived.files.begin());
+    if (!arrived.file) throw_malformed("multiprocessing: the bytes of a message did not come");
+    return arrived;
+  }
+
+  InputArchive archive() {
+    return file ? InputArchive(file.bytes(), file.size(), &files) : InputArchive(bytes.data(), bytes.size(), &files);
+  }
+};
+
+// ---- In the worker -------------------------------------------------------------------------
+
+class Worker {
+ public:
+  explicit Worker(WorkerLink link) noexcept : link_(std::move(link)) {}
+
+  // Says that it is there, and works until it is told to stop.
+  void serve() {
+    ::signal(SIGINT, SIG_IGN);  // the parent decides
+    link_->ready.store(true, std::memory_order_release);
+    link_.bell()->ring();
+    while (await_request()) serve_one();
+  }
+
+  // Instead of serve(): the initializer threw.
+  void give_up(const std::exception_ptr& error) {
+    Frame frame;
+    OutputArchive out(frame);
+    save_exception(out, error);
+    respond(0, frame, true);
+  }
+
+ private:
+  bool await_request() noexcept {
+    for (;;) {
+      const std::uint32_t seen = link_->requested.look();
+      if (!link_->requests.empty()) return true;
+      if (link_->stop.load(std::memory_order_acquire)) return false;
+      Wait forever;
+      link_->requested.wait(seen, forever);
+    }
+  }
+
+  void serve_one() {
+    const std::uint64_t id = link_->requests.first().id;
+    const std::int64_t began = monotonic_ns();
+    link_->began.store(began, std::memory_order_relaxed);
+    link_->running.store(id, std::memory_order_release);
+    Frame result;
+    bool failed = false;
+    try {
+      const SlotOwner slot(link_);
+      Arrived request = Arrived::take(link_->requests.first(), link_.socket());
+      slot.give_back();
+      InputArchive in = request.archive();
+      OutputArchive out(result);
+      run_call(in, out);
+    } catch (...) {
+      failed = true;
+      result = Frame();
+      OutputArchive out(result);
+      save_exception(out, std::current_exception());
+    }
+    flush_output();
+    const std::int64_t took = monotonic_ns() - began;
+    link_->took.store((link_->took.load(std::memory_order_relaxed) * 7 + took) / 8, std::memory_order_relaxed);
+    respond(id, result, failed);
+    link_->running.store(0, std::memory_order_release);
+  }
+
+  // Gives a slot of the request ring up once, as soon as it can.
+  class SlotOwner {
+   public:
+    explicit SlotOwner(WorkerLink& link) noexcept : link_(link) {}
+    SlotOwner(const SlotOwner&) = delete;
+    SlotOwner& operator=(const SlotOwner&) = delete;
+    ~SlotOwner() { give_back(); }
+    void give_back() const noexcept {
+      if (!std::exchange(done_, true)) link_->requests.pop();
+    }
+
+   private:
+    WorkerLink& link_;
+    mutable bool done_ = false;
+  };
+
+  // There is room: the parent has no more tasks out than there are slots.
+  void respond(std::uint64_t id, const Frame& frame, bool failed) {
+    try {
+      while (!fill_slot(link_->responses.next(), link_.socket(), id, frame, failed)) ::usleep(100);
+    } catch (...) {
+      Frame error;
+      OutputArchive out(error);
+      save_exception(out, std::current_exception());
+      while (!fill_slot(link_->responses.next(), link_.socket(), id, error, true)) ::usleep(100);
+    }
+    link_->responses.push();
+    link_.bell()->ring();
+  }
+
+  WorkerLink link_;
+};
+
+// What a worker's process runs. `initializer` is a frame with a call, or empty.
+inline void worker_main(WorkerLink link, std::vector<std::byte> initializer) {
+  Worker worker(std::move(link));
+  if (!initializer.empty()) {
+    try {
+      InputArchive in(initializer.data(), initializer.size());
+      Frame nothing;
+      OutputArchive dropped(nothing);
+      run_call(in, dropped);
+    } catch (...) {
+      worker.give_up(std::current_exception());
+      leave(1);
+    }
+  }
+  worker.serve();
+}
+
+}  // namespace nogil::multiprocessing::detail

@@ -1,0 +1,189 @@
+// nogil/multiprocessing/process_pool_executor.hpp -- ProcessPoolExecutor: calls that run in other processes.
+//
+//   nogil::mp::ProcessPoolExecutor pool(4);                  // Python: ProcessPoolExecutor(4)
+//   auto future = pool.submit(is_prime, 112272535095293);    // pool.submit(is_prime, …)
+//   bool prime = future.result();
+//
+// A task that crashes takes down its worker, and nothing else: its future fails with
+// WorkerDied, the worker is replaced, and all other tasks go on.
+//
+// What can be sent is said in serialize.hpp, how workers are started in start_method.hpp.
+//
+// Threads    Every member except construction and destruction, from any number of threads.
+// Order      Tasks begin in the order of submit(); with several workers they end in any.
+// Errors     submit(): RuntimeError after shutdown, BrokenProcessPool when the pool is broken:
+//            an initializer failed, workers die before they are ready three times in a row, or
+//            as OnWorkerDeath says. In the future: the task's exception (std's and nogil's as
+//            themselves, others as RemoteError), WorkerDied, TimeoutError.
+// Cancel     Future::cancel() is in time as long as the task lies in no worker's ring.
+// Workers    are started when there is work for them, and ignore SIGINT: the parent decides.
+//            What a task has written to stdout is out when its future is done.
+// fork       All workers, also the later ones, are copies of the parent as it was when the pool
+//            was made; other threads may be started after that.
+// Cost       One thread, which sleeps when nothing happens. Results of up to 240 bytes, and
+//            calls of up to 200, lie in rings in shared memory; larger ones, and handles, in
+//            memory of their own that is sent with a system call.
+// Python     concurrent.futures.ProcessPoolExecutor. There a dead worker breaks the pool.
+
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <memory>
+#include <optional>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include "nogil/futures/future.hpp"
+#include "nogil/futures/promise.hpp"
+#include "nogil/multiprocessing/detail/life.hpp"
+#include "nogil/multiprocessing/detail/pool_core.hpp"
+#include "nogil/multiprocessing/start_method.hpp"
+#include "nogil/platform/wait.hpp"
+#include "nogil/threading/cpu_count.hpp"
+
+namespace nogil::multiprocessing {
+
+struct TaskOptions {
+  // From when the task begins to run; then its worker is killed and replaced. 0: for ever.
+  std::chrono::nanoseconds timeout{0};
+};
+
+namespace detail {
+
+template <class R>
+class PoolTaskOf final : public PoolTask {
+ public:
+  Future<R> future() { return future_; }
+
+  bool begin() noexcept override {
+    try {
+      return future_.set_running_or_notify_cancel();
+    } catch (const Error&) {
+      return false;  // somebody else has set it
+    }
+  }
+
+  void cancel() noexcept override { future_.cancel(); }
+
+  void succeed(InputArchive& result) override {
+    if constexpr (std::is_void_v<R>) set([this] { future_.set_result(); });
+    else set([this, value = load<R>(result)]() mutable { future_.set_result(std::move(value)); });
+  }
+
+  void fail(std::exception_ptr error) noexcept override {
+    set([this, &error] { future_.set_exception(std::move(error)); });
+  }
+
+ private:
+  template <class F>
+  static void set(F&& f) {
+    try {
+      f();
+    } catch (const InvalidStateError&) {
+      // It was cancelled, or somebody else has set it.
+    }
+  }
+
+  Promise<R> promise_;
+  Future<R> future_ = promise_.get_future();
+};
+
+}  // namespace detail
+
+class ProcessPoolExecutor {
+ public:
+  struct Options {
+    std::size_t max_workers = 0;  // 0: cpu_count()
+    std::optional<StartMethod> start_method{};
+    std::size_t max_tasks_per_child = 0;  // then the worker is replaced; 0: never
+    OnWorkerDeath on_worker_death = OnWorkerDeath::fail_task;
+    std::size_t max_retries = 3;
+  };
+
+  explicit ProcessPoolExecutor(std::size_t max_workers = 0)
+      : ProcessPoolExecutor(Options{.max_workers = max_workers}) {}
+
+  // Throws RuntimeError if the start method cannot be used.
+  explicit ProcessPoolExecutor(Options options) { open(options, {}); }
+
+  // Each worker first calls initializer(arguments...). If that throws, the pool is broken.
+  template <class F, class... Arguments>
+  ProcessPoolExecutor(Options options, const F& initializer, const Arguments&... arguments) {
+    detail::Frame frame;
+    OutputArchive out(frame);
+    detail::save_call<detail::Result::kDropped>(out, initializer, arguments...);
+    if (!frame.files.empty()) throw ValueError("ProcessPoolExecutor: an initializer takes no shared objects");
+    open(options, {frame.bytes.data(), frame.bytes.data() + frame.bytes.size()});
+  }
+
+  ProcessPoolExecutor(const ProcessPoolExecutor&) = delete;
+  ProcessPoolExecutor& operator=(const ProcessPoolExecutor&) = delete;
+
+  // shutdown(true). In a process that was forked meanwhile: nothing.
+  ~ProcessPoolExecutor() {
+    if (owner_ == detail::this_process()) shutdown();
+  }
+
+  // The future of f(arguments...), called in a worker. Throws ValueError for a callable with
+  // references to variables on this thread's stack.
+  template <class F, class... Arguments>
+  requires(!std::is_same_v<std::remove_cvref_t<F>, TaskOptions>) auto submit(const F& f,
+                                                                             const Arguments&... arguments) {
+    return submit(TaskOptions(), f, arguments...);
+  }
+
+  template <class F, class... Arguments>
+  auto submit(TaskOptions options, const F& f, const Arguments&... arguments) {
+    using R = std::decay_t<std::invoke_result_t<std::decay_t<const F&>&, detail::SentAs<const Arguments&>...>>;
+    auto task = std::make_unique<detail::PoolTaskOf<R>>();
+    task->timeout = options.timeout.count() > 0 ? options.timeout : std::chrono::nanoseconds(0);
+    OutputArchive out(task->call);
+    detail::save_call<detail::Result::kSent>(out, f, arguments...);
+    Future<R> future = task->future();
+    core_->submit(std::move(task));
+    return future;
+  }
+
+  // Takes no more tasks. wait: returns when all are done and the workers have ended.
+  // cancel_futures: those that lie in no worker's ring are cancelled.
+  void shutdown(bool wait = true, bool cancel_futures = false) {
+    core_->close(cancel_futures);
+    if (!wait) return;
+    platform::Wait forever;
+    core_->wait_ended(forever);
+  }
+
+  // The same, and waits no longer than that: whether all has ended.
+  bool shutdown(const platform::TimeLimit auto& limit) {
+    core_->close(false);
+    return platform::within([this](platform::Wait& wait) { return core_->wait_ended(wait); }, limit);
+  }
+
+  // Sends SIGTERM, or SIGKILL, to the workers. What is pending or running fails with
+  // BrokenProcessPool; the pool is shut down.
+  void terminate_workers() { core_->break_off("ProcessPoolExecutor: its workers were terminated", SIGTERM); }
+  void kill_workers() { core_->break_off("ProcessPoolExecutor: its workers were killed", SIGKILL); }
+
+  // Of those that are there at some moment during the call.
+  [[nodiscard]] std::vector<int> worker_pids() { return core_->pids(); }
+
+  [[nodiscard]] std::size_t max_workers() const noexcept { return core_->options().max_workers; }
+
+ private:
+  void open(const Options& options, std::vector<std::byte> initializer) {
+    const StartMethod method = detail::method_or_default(options.start_method);
+    detail::require_method(method);
+    const std::size_t workers = options.max_workers != 0 ? options.max_workers : static_cast<std::size_t>(cpu_count());
+    core_ = nogil::detail::Ref<detail::PoolCore>(new detail::PoolCore(
+        {workers, method, options.max_tasks_per_child, options.on_worker_death, options.max_retries},
+        std::move(initializer)));
+    owner_ = detail::this_process();
+  }
+
+  nogil::detail::Ref<detail::PoolCore> core_;
+  detail::Who owner_ = 0;
+};
+
+}  // namespace nogil::multiprocessing

@@ -1,0 +1,145 @@
+// A worker's own tasks under the model checker: detail::WorkDeque.
+
+#include "nogil/futures/detail/work_deque.hpp"
+
+#include <gtest/gtest.h>
+
+#include <cstddef>
+#include <cstdint>
+
+#include "check.hpp"
+#include "model.hpp"
+#include "mutants.hpp"
+
+namespace {
+
+using namespace nogil::model;
+using nogil::detail::WorkDeque;
+
+// What a task is here: written before it is pushed, read by whoever gets it.
+struct Item {
+  Plain<int> value = 0;
+  int taken = 0;  // the scenario's own: not part of the model
+};
+
+template <class P>
+class Items {
+ public:
+  explicit Items(std::int64_t capacity = 4) : deque_(capacity) {}
+
+  void push(std::size_t i) {
+    items_[i].value = 1;
+    deque_.push(&items_[i]);
+  }
+  bool pop() { return take(deque_.pop()); }
+  bool steal() { return take(deque_.steal()); }
+
+  // Each of the first `count` was taken once, by somebody.
+  void require_all_taken(std::size_t count) {
+    while (pop()) {
+    }
+    for (std::size_t i = 0; i < count; ++i) require(items_[i].taken == 1, "an item was lost, or taken twice");
+  }
+
+ private:
+  static bool take(Item* item) {
+    if (item == nullptr) return false;
+    require(item->value == 1, "an item that is not whole");
+    ++item->taken;
+    return true;
+  }
+
+  Item items_[4];
+  WorkDeque<Item, P> deque_;
+};
+
+// The owner and two thieves meet at the last item.
+template <class P>
+void the_last_item() {
+  Items<P> items;
+  together(
+      [&] {
+        items.push(0);
+        items.pop();
+        items.push(1);
+        items.pop();
+      },
+      [&] { items.steal(); }, [&] { items.steal(); });
+  items.require_all_taken(2);
+}
+
+// Items lie there; the owner takes two from below, a thief two from above.
+template <class P>
+void from_both_ends() {
+  Items<P> items;
+  for (std::size_t i = 0; i < 3; ++i) items.push(i);
+  together(
+      [&] {
+        items.pop();
+        items.pop();
+      },
+      [&] {
+        items.steal();
+        items.steal();
+      });
+  items.require_all_taken(3);
+}
+
+// The array grows, and is gone around, while a thief looks into it.
+template <class P>
+void grows_under_a_thief() {
+  Items<P> items(1);
+  together(
+      [&] {
+        items.push(0);
+        items.push(1);
+        items.pop();
+        items.push(2);
+      },
+      [&] {
+        items.steal();
+        items.steal();
+      });
+  items.require_all_taken(3);
+}
+
+TEST(ModelWorkDeque, gives_each_item_to_one_thread) {
+  EXPECT_TRUE(holds(the_last_item<Platform>));
+  EXPECT_TRUE(holds(from_both_ends<Platform>, {.bounds = {.deviations = 5}}));
+  EXPECT_TRUE(holds(grows_under_a_thief<Platform>, {.bounds = {.deviations = 5}}));
+}
+
+// ---- Mistakes that it must find ----------------------------------------------------------
+
+// Steps are only acquire and release: the owner's store and its look at the other end may
+// change places.
+template <class T>
+struct WithoutOneOrder : nogil::model::Atomic<T> {
+  using nogil::model::Atomic<T>::Atomic;
+  T load(std::memory_order order = std::memory_order_seq_cst) const noexcept {
+    return nogil::model::Atomic<T>::load(order == std::memory_order_seq_cst ? std::memory_order_acquire : order);
+  }
+  T exchange(T value, std::memory_order order = std::memory_order_seq_cst) noexcept {
+    return nogil::model::Atomic<T>::exchange(value,
+                                             order == std::memory_order_seq_cst ? std::memory_order_release : order);
+  }
+};
+
+// The owner takes the last item without asking the thieves.
+template <class T>
+struct TakesTheLastBlindly : nogil::model::Atomic<T> {
+  using nogil::model::Atomic<T>::Atomic;
+  bool compare_exchange_strong(T& expected, T desired, std::memory_order success, std::memory_order failure) noexcept {
+    nogil::model::Atomic<T>::compare_exchange_strong(expected, desired, success, failure);
+    return true;
+  }
+};
+
+TEST(ModelWorkDeque, needs_each_part_of_its_protocol) {
+  EXPECT_TRUE(fails("taken twice", from_both_ends<PlatformOf<WithoutOneOrder>>));
+  EXPECT_TRUE(fails("", the_last_item<PlatformOf<TakesTheLastBlindly>>));
+  EXPECT_TRUE(fails("", the_last_item<WithoutRelease>));
+  EXPECT_TRUE(fails("", grows_under_a_thief<WithoutRelease>));
+}
+
+}  // namespace
