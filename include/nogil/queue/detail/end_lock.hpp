@@ -50,7 +50,7 @@ class EndLock {
   // Takes the lock; the count as its last holder left it.
   std::uint64_t lock() noexcept {
     const std::uint64_t count = count_.load(std::memory_order_acquire);
-    const std::uint32_t me = Platform::thread_id();
+    const std::uint32_t me = caller();
     if (owner_.load(std::memory_order_relaxed) == me) {
       if (lock_as_owner(count, me)) [[likely]]
         return count;
@@ -107,6 +107,17 @@ class EndLock {
   // may still be about to store a promise that it made as such, and take it back.
   static constexpr std::uint64_t kOwned = ~std::uint64_t{0};
   static constexpr std::uint64_t kRevoked = kOwned - 1;
+  static constexpr std::uint32_t kNobody = ~std::uint32_t{0};
+
+  // Who calls; 0: a thread that has no number yet, and gets none for want of memory. It uses
+  // the lock as all others do, but never becomes its owner.
+  static std::uint32_t caller() noexcept {
+    try {
+      return Platform::thread_id();
+    } catch (...) {
+      return 0;
+    }
+  }
 
   bool lock_as_owner(std::uint64_t count, std::uint32_t me) noexcept {
     // Not free: T's constructor uses the queue that it is put into.
@@ -123,6 +134,7 @@ class EndLock {
   // With the lock, which no thread owns nor ever has. Until then there is room in the owner's
   // word for who had the last turn.
   void count_turn(std::uint64_t count, std::uint32_t me) noexcept {
+    if (me == 0) return;
     if (promised_by_owner_.load(std::memory_order_relaxed) != me) {
       promised_by_owner_.store(me, std::memory_order_relaxed);
       turns_to_go_ = kTurns;
@@ -145,7 +157,7 @@ class EndLock {
 
   alignas(platform::kCacheLine) Atomic<std::uint64_t> promised_{0};
   Atomic<std::uint64_t> promised_by_owner_{0};
-  Atomic<std::uint32_t> owner_{0};
+  Atomic<std::uint32_t> owner_{kNobody};
   std::uint32_t turns_to_go_ = kTurns;  // until who has had the last ones is the owner; 0: one had its time
   platform::BasicEventCount<Platform> sleepers_;
 
@@ -168,7 +180,7 @@ std::uint64_t EndLock<Platform, Own, kTurns>::lock_slow() noexcept {
                                              std::memory_order_relaxed);
   });
   if (seen != kOwned) return count;
-  owner_.store(0, std::memory_order_relaxed);
+  owner_.store(kNobody, std::memory_order_relaxed);
   Platform::heavy_fence();
   wait_until_taken([&] {
     const std::uint64_t promised = promised_by_owner_.load(std::memory_order_acquire);
