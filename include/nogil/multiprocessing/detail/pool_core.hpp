@@ -13,9 +13,6 @@
 
 #pragma once
 
-#include <pthread.h>
-#include <signal.h>
-
 #include <atomic>
 #include <chrono>
 #include <cstdint>
@@ -26,6 +23,7 @@
 #include <utility>
 #include <vector>
 
+#include "nogil/multiprocessing/detail/own_thread.hpp"
 #include "nogil/multiprocessing/detail/supervisor.hpp"
 #include "nogil/multiprocessing/detail/worker.hpp"
 #include "nogil/multiprocessing/errors.hpp"
@@ -81,19 +79,7 @@ class PoolCore : public Child::Listener {
     // threads, would not be safe.
     if (options_.method == StartMethod::fork) copy_ = Supervisor::here().fork_template();
     add_owner();  // the manager's
-    ::sigset_t all;
-    ::sigset_t before;
-    ::sigfillset(&all);
-    ::pthread_sigmask(SIG_SETMASK, &all, &before);
-    ::pthread_t thread;
-    g_own_threads.fetch_add(1, std::memory_order_relaxed);
-    const int error = ::pthread_create(&thread, nullptr, run, this);
-    ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
-    if (error != 0) {
-      g_own_threads.fetch_sub(1, std::memory_order_relaxed);
-      platform::throw_errno("make the manager of a pool", error);
-    }
-    ::pthread_detach(thread);
+    start_own_thread(run, this, "make the manager of a pool");
   }
 
   // Throws RuntimeError after shutdown(), BrokenProcessPool when it is broken.

@@ -28,6 +28,7 @@
 
 #include "nogil/multiprocessing/detail/child.hpp"
 #include "nogil/multiprocessing/detail/handshake.hpp"
+#include "nogil/multiprocessing/detail/own_thread.hpp"
 #include "nogil/multiprocessing/detail/template_process.hpp"
 #include "nogil/multiprocessing/start_method.hpp"
 #include "nogil/platform/raw_lock.hpp"
@@ -177,19 +178,7 @@ inline Supervisor::Supervisor()
     : wake_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)), poll_(::epoll_create1(EPOLL_CLOEXEC)) {
   if (!wake_ || !poll_) platform::throw_errno("make a supervisor of processes");
   watch(wake_.get(), nullptr);
-  ::sigset_t all;
-  ::sigset_t before;
-  ::sigfillset(&all);
-  ::pthread_sigmask(SIG_SETMASK, &all, &before);
-  ::pthread_t thread;
-  g_own_threads.fetch_add(1, std::memory_order_relaxed);
-  const int error = ::pthread_create(&thread, nullptr, run, this);
-  ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
-  if (error != 0) {
-    g_own_threads.fetch_sub(1, std::memory_order_relaxed);
-    platform::throw_errno("make a supervisor of processes", error);
-  }
-  ::pthread_detach(thread);
+  start_own_thread(run, this, "make a supervisor of processes");
 }
 
 // Null: a request has come.
