@@ -15,6 +15,7 @@
 #include <string_view>
 #include <vector>
 
+#include "nogil/multiprocessing/start_method.hpp"
 #include "support/runner.hpp"
 #include "support/sources.hpp"
 
@@ -286,6 +287,7 @@ int dispatch(Words words) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  nogil::mp::freeze_support();  // some demos start this program anew, as a worker
   try {
     return dispatch(Words(argv + 1, argv + argc));
   } catch (const UsageError& error) {

@@ -34,34 +34,11 @@
 #include <vector>
 
 #include "nogil/threading.hpp"
+#include "support/primes.hpp"
 #include "support/stopwatch.hpp"
 #include "support/tour.hpp"
 
 namespace {
-
-bool is_prime(int number) {
-  for (int i = 2; i * i <= number; ++i)
-    if (number % i == 0) return false;
-  return true;
-}
-
-int count_primes(int from, int end) {
-  int count = 0;
-  for (int i = from; i < end; ++i) count += is_prime(i);
-  return count;
-}
-
-// The same by crossing out multiples, to check the others.
-int count_by_sieve(int from, int end) {
-  std::vector<bool> composite(static_cast<std::size_t>(end));
-  int count = 0;
-  for (std::size_t i = 2; i < composite.size(); ++i) {
-    if (composite[i]) continue;
-    count += i >= static_cast<std::size_t>(from);
-    for (std::size_t multiple = i * i; multiple < composite.size(); multiple += i) composite[multiple] = true;
-  }
-  return count;
-}
 
 void report(const std::string& how, const tour::Stopwatch& watch, int count) {
   tour::print(tour::pad_right(how, 24), watch.both(), "  ", count);
@@ -71,14 +48,14 @@ void prime_count_threads(tour::Run& run) {
   const int last = static_cast<int>(run.size(2'000'000, 100)), half = last / 2;
 
   const tour::Stopwatch one_thread;
-  const int sequential = count_primes(2, last + 1);
+  const int sequential = tour::count_primes(2, last + 1);
   report("no threads", one_thread, sequential);
 
   int counts[2] = {0, 0};
   const tour::Stopwatch two_halves;
   auto count_half = [&](int n, int from, int end) {
     const tour::Stopwatch own;
-    counts[n - 1] = count_primes(from, end);
+    counts[n - 1] = tour::count_primes(from, end);
     tour::print("Thread ", n, " is finished. Spent ", tour::fixed(own.wall().count(), 6), " sec\n", counts[n - 1]);
   };
   nogil::Thread t1({.name = "Thread 1", .daemon = true}, count_half, 1, 2, half + 1);
@@ -98,7 +75,7 @@ void prime_count_threads(tour::Run& run) {
     threads
         .emplace_back([&] {
           for (int from; (from = next.fetch_add(chunk)) <= last;) {
-            in_chunks += count_primes(from, std::min(from + chunk, last + 1));
+            in_chunks += tour::count_primes(from, std::min(from + chunk, last + 1));
             run.progress(static_cast<double>(from) / last);
           }
         })
@@ -107,9 +84,10 @@ void prime_count_threads(tour::Run& run) {
   for (nogil::Thread& t : threads) t.join();
   report(tour::text(workers, workers == 1 ? " thread, 64 chunks" : " threads, 64 chunks"), chunked, in_chunks);
 
-  const std::string by_sieve = tour::text(count_by_sieve(2, half + 1), '+', count_by_sieve(half + 1, last + 1));
+  const std::string by_sieve =
+      tour::text(tour::count_by_sieve(2, half + 1), '+', tour::count_by_sieve(half + 1, last + 1));
   run.expect("halves", tour::text(counts[0], '+', counts[1]), last == 2'000'000 ? "78498+70435" : by_sieve);
-  run.expect("in chunks", in_chunks.load(), count_by_sieve(2, last + 1));
+  run.expect("in chunks", in_chunks.load(), tour::count_by_sieve(2, last + 1));
   run.check(sequential == in_chunks, "threads change nothing");
 }
 

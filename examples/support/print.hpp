@@ -11,6 +11,7 @@
 #include <charconv>
 #include <chrono>
 #include <cstdio>
+#include <cstdlib>
 #include <mutex>
 #include <string>
 #include <string_view>
@@ -23,7 +24,11 @@ namespace detail {
 // What demos print and the runner's status line share: the terminal.
 inline std::mutex terminal;
 inline bool status_line_shown = false;  // guarded by `terminal`
-inline bool quiet = false;              // set before any thread starts
+
+// Set before any thread starts. Processes that a demo starts begin main() anew, and learn it
+// from their environment.
+inline constexpr char kQuietVariable[] = "NOGIL_TOUR_QUIET";
+inline bool quiet = std::getenv(kQuietVariable) != nullptr;
 
 template <class Part>
 void append(std::string& line, const Part& part) {

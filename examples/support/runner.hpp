@@ -166,6 +166,7 @@ inline void print_verdict(bool ok, std::string_view id, Seconds wall, std::strin
 inline int run_demo(const Demo& demo, const Options& options) {
   const Seconds expected(demo.about.seconds * options.scale);
   detail::quiet = options.quiet;
+  if (options.quiet) ::setenv(detail::kQuietVariable, "1", 1);
   detail::set_watchdog(demo.about.id, 45 + static_cast<unsigned>(10 * expected.count()));
   print(in_colour(Colour::bold, text(demo.about.id, " (notebook ", demo.about.cell, "): ", demo.about.teaches)));
 

@@ -4,9 +4,11 @@
 #include <string>
 #include <vector>
 
+#include "nogil/multiprocessing/start_method.hpp"
 #include "support/runner.hpp"
 
 int main(int argc, char** argv) {
+  nogil::mp::freeze_support();                             // some demos start this program anew, as a worker
   if (tour::Demo::all().size() != 1) return tour::kUsage;  // linked wrongly: one demo each
   const tour::Demo& demo = *tour::Demo::all().front();
   const tour::About& about = demo.about;

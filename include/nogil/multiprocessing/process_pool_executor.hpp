@@ -3,6 +3,7 @@
 //   nogil::mp::ProcessPoolExecutor pool(4);                  // Python: ProcessPoolExecutor(4)
 //   auto future = pool.submit(is_prime, 112272535095293);    // pool.submit(is_prime, …)
 //   bool prime = future.result();
+//   for (bool one : pool.map(is_prime, numbers)) …           // for one in pool.map(is_prime, numbers): …
 //
 // A task that crashes takes down its worker, and nothing else: its future fails with
 // WorkerDied, the worker is replaced, and all other tasks go on.
@@ -36,9 +37,9 @@
 #include <vector>
 
 #include "nogil/futures/future.hpp"
-#include "nogil/futures/promise.hpp"
 #include "nogil/multiprocessing/detail/life.hpp"
 #include "nogil/multiprocessing/detail/pool_core.hpp"
+#include "nogil/multiprocessing/map.hpp"
 #include "nogil/multiprocessing/start_method.hpp"
 #include "nogil/platform/wait.hpp"
 #include "nogil/threading/cpu_count.hpp"
@@ -49,48 +50,6 @@ struct TaskOptions {
   // From when the task begins to run; then its worker is killed and replaced. 0: for ever.
   std::chrono::nanoseconds timeout{0};
 };
-
-namespace detail {
-
-template <class R>
-class PoolTaskOf final : public PoolTask {
- public:
-  Future<R> future() { return future_; }
-
-  bool begin() noexcept override {
-    try {
-      return future_.set_running_or_notify_cancel();
-    } catch (const Error&) {
-      return false;  // somebody else has set it
-    }
-  }
-
-  void cancel() noexcept override { future_.cancel(); }
-
-  void succeed(InputArchive& result) override {
-    if constexpr (std::is_void_v<R>) set([this] { future_.set_result(); });
-    else set([this, value = load<R>(result)]() mutable { future_.set_result(std::move(value)); });
-  }
-
-  void fail(std::exception_ptr error) noexcept override {
-    set([this, &error] { future_.set_exception(std::move(error)); });
-  }
-
- private:
-  template <class F>
-  static void set(F&& f) {
-    try {
-      f();
-    } catch (const InvalidStateError&) {
-      // It was cancelled, or somebody else has set it.
-    }
-  }
-
-  Promise<R> promise_;
-  Future<R> future_ = promise_.get_future();
-};
-
-}  // namespace detail
 
 class ProcessPoolExecutor {
  public:
@@ -137,13 +96,29 @@ class ProcessPoolExecutor {
   template <class F, class... Arguments>
   auto submit(TaskOptions options, const F& f, const Arguments&... arguments) {
     using R = std::decay_t<std::invoke_result_t<std::decay_t<const F&>&, detail::SentAs<const Arguments&>...>>;
-    auto task = std::make_unique<detail::PoolTaskOf<R>>();
+    auto task = std::make_unique<detail::PoolTaskOf<R>>(core_.get());
     task->timeout = options.timeout.count() > 0 ? options.timeout : std::chrono::nanoseconds(0);
     OutputArchive out(task->call);
     detail::save_call<detail::Result::kSent>(out, f, arguments...);
     Future<R> future = task->future();
     core_->submit(std::move(task));
     return future;
+  }
+
+  // f of each element; of several ranges, of their first elements, their second ones, …, to
+  // the end of the shortest. Returns a range of the results in the same order: see map.hpp.
+  // Throws as submit() does, and what reading the ranges throws.
+  template <class F, class... Ranges>
+  requires(sizeof...(Ranges) > 0 &&
+           (nogil::detail::Iterable<std::remove_reference_t<Ranges>> && ...)) auto map(F&& f, Ranges&&... ranges) {
+    return map(MapOptions(), std::forward<F>(f), std::forward<Ranges>(ranges)...);
+  }
+  template <class F, class... Ranges>
+  requires(sizeof...(Ranges) > 0 && (nogil::detail::Iterable<std::remove_reference_t<Ranges>> &&
+                                     ...)) auto map(const MapOptions& options, F&& f, Ranges&&... ranges) {
+    return detail::chunked_map<detail::Spread::kNo>(core_,
+                                                    {options.chunksize, options.buffersize, options.timeout.deadline()},
+                                                    std::forward<F>(f), std::forward<Ranges>(ranges)...);
   }
 
   // Takes no more tasks. wait: returns when all are done and the workers have ended.

@@ -89,7 +89,20 @@ class OutputArchive {
   // A duplicate of the descriptor goes with the frame.
   void write_file(int fd) { frame_.files.push_back(platform::Fd::duplicate(fd)); }
   std::size_t size() const noexcept { return frame_.bytes.size(); }
+  std::size_t files() const noexcept { return frame_.files.size(); }
   int& depth() noexcept { return depth_; }
+
+  // Takes back what was written since it had this size and so many files.
+  void rewind(std::size_t size, std::size_t files) noexcept {
+    frame_.bytes.shrink(size);
+    frame_.files.erase(frame_.files.begin() + static_cast<std::ptrdiff_t>(files), frame_.files.end());
+    depth_ = 0;
+  }
+  // Writes over what lies there: a count that is known later.
+  template <class T>
+  void rewrite(std::size_t at, const T& value) noexcept {
+    std::memcpy(frame_.bytes.data() + at, static_cast<const void*>(&value), sizeof(T));
+  }
 
  private:
   detail::Frame& frame_;

@@ -5,31 +5,42 @@
 // has made are run where their data is warm, and who comes to help takes the biggest part
 // of the work.
 //
+// While the deque is long, a thief may take several tasks in one step. So where tasks are
+// tiny and many, owner and thief do not pass the same cache lines to and fro for each.
+//
 // Threads    push(), pop(), newest(), bottom() and top(): by the owner. The rest: by anybody.
 // Ordering   What the owner did before a push() is visible to whoever gets the task.
 // Memory     Grows by doubling and never shrinks. Old arrays are kept until the end, as a
 //            thief may still be looking into one: together they are as large as the last.
 // Cost       push: two stores. pop: one exchange, which is the fence that the algorithm
-//            needs between its store and its load. steal: one compare-and-swap.
+//            needs between its store and its load. steal: one compare-and-swap, for up to
+//            kMost tasks.
 // Source     D. Chase and Y. Lev, "Dynamic Circular Work-Stealing Deque" (2005); orders
 //            after N. Le, A. Pop, A. Cohen and F. Zappa Nardelli, "Correct and Efficient
 //            Work-Stealing for Weak Memory Models" (2013), with sequentially consistent
-//            loads in the place of their fences.
+//            loads in the place of their fences. Stealing several is ours.
 
 #pragma once
 
 #include <atomic>
 #include <bit>
+#include <cstddef>
 #include <cstdint>
 
 #include "nogil/platform/cpu.hpp"
 
 namespace nogil::detail {
 
-template <class Task, class Platform>
+// kMost: how many tasks a thief takes at most in one step. kLong: how many there must be for
+// the owner to let it take more than one.
+template <class Task, class Platform, std::int64_t kMost = 16, std::int64_t kLong = 4 * kMost>
 class WorkDeque {
+  static_assert(kLong >= 2 * kMost);
+
  public:
   using Index = std::int64_t;
+
+  static constexpr std::size_t kMostStolen = kMost;
 
   explicit WorkDeque(Index capacity = kFirstCapacity) : array_(wide(new Array(capacity, nullptr))) {}
   WorkDeque(const WorkDeque&) = delete;
@@ -40,8 +51,8 @@ class WorkDeque {
   void push(Task* task) {
     const Index bottom = bottom_.load(std::memory_order_relaxed);
     Array* slots = array(std::memory_order_relaxed);
-    if (bottom - known_top_ >= slots->capacity) [[unlikely]]
-      slots = make_room(slots, bottom);
+    if (bottom >= look_up_at_) [[unlikely]]
+      slots = look_up(slots, bottom);
     slots->put(bottom, task);
     bottom_.store(bottom + 1, std::memory_order_release);
   }
@@ -52,58 +63,79 @@ class WorkDeque {
     if (last < known_top_) return nullptr;
     Array* const slots = array(std::memory_order_relaxed);
     bottom_.exchange(last, std::memory_order_seq_cst);
-    Index top = top_.load(std::memory_order_seq_cst);
-    if (top < last) [[likely]]
+    std::uint64_t word = top_.load(std::memory_order_seq_cst);
+    if (shared_ && last - index(word) < kMost) [[unlikely]]
+      word = unshare();
+    if (index(word) < last) [[likely]]
       return slots->get(last);
     Task* task = nullptr;
-    if (top == last) {  // thieves may want the same one
+    if (index(word) == last) {  // thieves may want the same one
       task = slots->get(last);
-      if (!top_.compare_exchange_strong(top, top + 1, std::memory_order_seq_cst, std::memory_order_relaxed)) {
+      if (!top_.compare_exchange_strong(word, word + kOne, std::memory_order_seq_cst, std::memory_order_relaxed)) {
         task = nullptr;
       }
     }
-    known_top_ = last + 1;
+    know_top(last + 1, slots->capacity);
     bottom_.store(last + 1, std::memory_order_relaxed);
     return task;
   }
 
   // The oldest task; null if there is none, or somebody else was faster.
   Task* steal() noexcept {
-    Index top = top_.load(std::memory_order_seq_cst);
-    if (top >= bottom_.load(std::memory_order_seq_cst)) return nullptr;
-    Task* const task = array(std::memory_order_acquire)->get(top);
-    if (!top_.compare_exchange_strong(top, top + 1, std::memory_order_seq_cst, std::memory_order_relaxed)) {
-      return nullptr;
-    }
+    Task* task = nullptr;
+    steal(&task, 1);
     return task;
+  }
+
+  // The oldest tasks, in their order, `most` at most; more than one only if there are many,
+  // and never more than half of them. How many; 0 as above.
+  std::size_t steal(Task** tasks, std::size_t most) noexcept {
+    std::uint64_t word = top_.load(std::memory_order_seq_cst);
+    const Index top = index(word);
+    const Index bottom = bottom_.load(std::memory_order_seq_cst);
+    if (top >= bottom) return 0;
+    Index count = 1;
+    if (most > 1 && (word & kShared) != 0) {
+      const Index half = (bottom - top) / 2;
+      const Index wanted = most < kMostStolen ? static_cast<Index>(most) : kMost;
+      count = half < 1 ? 1 : half < wanted ? half : wanted;
+    }
+    const Array* const slots = array(std::memory_order_acquire);
+    for (Index i = 0; i < count; ++i) tasks[i] = slots->get(top + i);
+    if (!top_.compare_exchange_strong(word, word + static_cast<std::uint64_t>(count) * kOne, std::memory_order_seq_cst,
+                                      std::memory_order_relaxed)) {
+      tasks[0] = nullptr;
+      return 0;
+    }
+    return static_cast<std::size_t>(count);
   }
 
   // What pop() would return, if no thief comes first.
   Task* newest() const noexcept {
     const Index bottom = bottom_.load(std::memory_order_relaxed);
-    if (bottom <= top_.load(std::memory_order_relaxed)) return nullptr;
+    if (bottom <= top()) return nullptr;
     return array(std::memory_order_relaxed)->get(bottom - 1);
   }
 
   // The number of the next task to be pushed, and that of the oldest one there is, at least.
   // Tasks are numbered as they lie.
   Index bottom() const noexcept { return bottom_.load(std::memory_order_relaxed); }
-  Index top() const noexcept { return top_.load(std::memory_order_relaxed); }
+  Index top() const noexcept { return index(top_.load(std::memory_order_relaxed)); }
 
   // At some moment during the call.
   bool empty() const noexcept {
-    const Index top = top_.load(std::memory_order_acquire);
+    const Index top = index(top_.load(std::memory_order_acquire));
     return bottom_.load(std::memory_order_acquire) <= top;
   }
   std::uint64_t size() const noexcept {
-    const Index top = top_.load(std::memory_order_acquire);
+    const Index top = index(top_.load(std::memory_order_acquire));
     const Index bottom = bottom_.load(std::memory_order_acquire);
     return bottom > top ? static_cast<std::uint64_t>(bottom - top) : 0;
   }
 
  private:
-  // Tasks [top_, bottom_) are there; task i lies in slot i of the array, modulo its
-  // capacity.
+  // Tasks [top, bottom_) are there, where top_ is twice top, plus 1 while the deque is
+  // shared; task i lies in slot i of the array, modulo its capacity.
   //
   // Who takes the last task? The owner lowers bottom_, then looks at top_; a thief looks at
   // top_, then at bottom_, and raises top_ only if it is still what it saw. The steps on
@@ -114,7 +146,21 @@ class WorkDeque {
   //
   // A thief reads the slot before it knows that it has won. If the owner has meanwhile put
   // another task there, top_ has moved, and the thief throws away what it read.
+  //
+  // Several at once. That holds for a thief that takes [t, t + n) in one step from top_ = t,
+  // as long as the owner does not take one of these by its short way. While the deque is
+  // shared it keeps kMost away from the top that it sees, and n is kMost at most. A thief
+  // that starts from a later top sees bottom_ lowered, as above. To come nearer, the owner
+  // ends the sharing: that changes top_, so the step of a thief that saw it shared fails,
+  // and from then on each takes one.
+  //
+  // It is not shared again before top has moved. So top_ never comes back to a value that
+  // some thief saw when it was shared, while the tasks behind the first were exchanged.
   static constexpr Index kFirstCapacity = 256;
+  static constexpr std::uint64_t kShared = 1;
+  static constexpr std::uint64_t kOne = 2;
+
+  static constexpr Index index(std::uint64_t top) noexcept { return static_cast<Index>(top >> 1); }
 
   template <class T>
   using Atomic = typename Platform::template Atomic<T>;
@@ -146,20 +192,53 @@ class WorkDeque {
   }
   Array* array(std::memory_order order) const noexcept { return std::bit_cast<Array*>(array_.load(order)); }
 
-  [[gnu::noinline, gnu::cold]] Array* make_room(Array* old, Index bottom) {
-    known_top_ = top_.load(std::memory_order_acquire);
-    if (bottom - known_top_ < old->capacity) return old;
+  // top has come as far as this, at least. push() looks again when the deque may be full, or
+  // long enough to be shared.
+  void know_top(Index top, Index capacity) noexcept {
+    known_top_ = top;
+    look_up_at_ = top + (shared_ || kLong > capacity ? capacity : kLong);
+  }
+
+  // Where is top? Shares the deque if it is long, and makes room if it is full.
+  [[gnu::noinline, gnu::cold]] Array* look_up(Array* slots, Index bottom) {
+    const Index top = index(top_.load(std::memory_order_acquire));
+    if (bottom - top >= slots->capacity) slots = grow(slots, top, bottom);
+    if (!shared_ && bottom - top >= kLong && top != unshared_at_) {
+      top_.fetch_or(kShared, std::memory_order_seq_cst);
+      shared_ = true;
+    }
+    know_top(top, slots->capacity);
+    if (look_up_at_ <= bottom) {  // it is long, but cannot be shared yet
+      const Index full = top + slots->capacity;
+      look_up_at_ = full - bottom < kLong ? full : bottom + kLong;
+    }
+    return slots;
+  }
+
+  [[gnu::noinline, gnu::cold]] std::uint64_t unshare() noexcept {
+    const std::uint64_t word = top_.fetch_and(~kShared, std::memory_order_seq_cst) & ~kShared;
+    shared_ = false;
+    unshared_at_ = index(word);
+    return word;
+  }
+
+  Array* grow(Array* old, Index top, Index bottom) {
     auto* const grown = new Array(old->capacity * 2, old);
-    for (Index i = known_top_; i < bottom; ++i) grown->put(i, old->get(i));
+    for (Index i = top; i < bottom; ++i) grown->put(i, old->get(i));
     // Released: a thief that finds the new array finds what was copied into it.
     array_.store(wide(grown), std::memory_order_release);
     return grown;
   }
 
-  alignas(2 * platform::kCacheLine) Atomic<Index> top_{0};
+  alignas(2 * platform::kCacheLine) Atomic<std::uint64_t> top_{0};
   alignas(2 * platform::kCacheLine) Atomic<Index> bottom_{0};
-  Index known_top_ = 0;  // the owner's: top_ has come at least this far
   Atomic<std::uintptr_t> array_;
+
+  // The owner's own.
+  Index known_top_ = 0;   // top has come at least this far
+  Index look_up_at_ = 0;  // a push() at or above this has to look
+  bool shared_ = false;
+  Index unshared_at_ = -1;  // top when it was shared for the last time
 };
 
 }  // namespace nogil::detail

@@ -97,6 +97,7 @@ class alignas(2 * platform::kCacheLine) Worker final : public WaitHelper {
 
  private:
   using Clock = platform::Deadline::Clock;
+  using Deque = WorkDeque<TaskBlock, platform::Native>;
 
   static constexpr std::uint32_t kMostInBatch = 64;
   static constexpr std::chrono::nanoseconds kTinyTask{2'000};
@@ -116,7 +117,7 @@ class alignas(2 * platform::kCacheLine) Worker final : public WaitHelper {
   TaskBlock* next_own() noexcept;
   TaskBlock* look_around() noexcept;
   TaskBlock* take_outside(std::uint32_t most) noexcept;
-  TaskBlock* steal_one() noexcept;
+  TaskBlock* take_others(std::uint32_t most) noexcept;
   TaskBlock* look() noexcept;
   TaskBlock* search() noexcept;
   TaskBlock* look_longer() noexcept;
@@ -144,8 +145,8 @@ class alignas(2 * platform::kCacheLine) Worker final : public WaitHelper {
   std::uint32_t turns_ = 0;
   std::uint32_t random_;
 
-  WorkDeque<TaskBlock, platform::Native> deque_;
-  WorkDeque<TaskBlock, platform::Native>::Index batch_end_ = 0;  // tasks below it came from outside
+  Deque deque_;
+  Deque::Index batch_end_ = 0;  // tasks below it came from outside, or from others
   std::uint32_t batch_size_ = 1;
   std::uint32_t batch_run_ = 0;  // since the last batch was taken
   Clock::time_point batch_taken_;

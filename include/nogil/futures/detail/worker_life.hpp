@@ -89,7 +89,7 @@ inline TaskBlock* Worker::next_own() noexcept {
 // What would come last otherwise.
 [[gnu::noinline]] inline TaskBlock* Worker::look_around() noexcept {
   if (deque_.top() < batch_end_) return deque_.steal();
-  return turns_ % (2 * kLookAround) == 0 ? steal_one() : take_outside(1);
+  return turns_ % (2 * kLookAround) == 0 ? take_others(1) : take_outside(1);
 }
 
 // The first task of a batch from outside; the others go to the deque, which is empty unless
@@ -108,27 +108,36 @@ inline TaskBlock* Worker::take_outside(std::uint32_t most) noexcept {
   return first;
 }
 
-inline TaskBlock* Worker::steal_one() noexcept {
+// The same from another worker: the oldest of its tasks, several at once if it has many.
+inline TaskBlock* Worker::take_others(std::uint32_t most) noexcept {
   random_ = random_ * 1664525 + 1013904223;
   const std::uint32_t first = (random_ >> 16) % pool_.size_;
   for (std::uint32_t i = 0; i < pool_.size_; ++i) {
     Worker* const victim = pool_.worker(first + i < pool_.size_ ? first + i : first + i - pool_.size_);
     if (victim == nullptr || victim == this || !victim->has_work()) continue;
-    if (TaskBlock* const task = victim->steal()) {
-      tasks_stolen.add();
-      return task;
+    TaskBlock* tasks[Deque::kMostStolen];
+    const std::size_t taken = victim->deque_.steal(tasks, most);
+    if (taken == 0) continue;
+    tasks_stolen.add(taken);
+    if (taken > 1) {
+      for (std::size_t t = 0; t < taken; ++t) __builtin_prefetch(tasks[t], 1);  // for writing
+      for (std::size_t t = 1; t < taken; ++t) deque_.push(tasks[t]);
+      batch_end_ = deque_.bottom();
+      pool_.notify();
     }
+    return tasks[0];
   }
   return nullptr;
 }
 
 inline TaskBlock* Worker::look() noexcept {
-  if (TaskBlock* const task = take_outside(batch_size_)) {
+  TaskBlock* task = take_outside(batch_size_);
+  if (task == nullptr) task = take_others(batch_size_);
+  if (task != nullptr) {
     batch_taken_ = Clock::now();
     batch_run_ = 0;
-    return task;
   }
-  return steal_one();
+  return task;
 }
 
 // When a batch has been run: how large may the next one be?

@@ -38,6 +38,7 @@ class Bytes {
   ~Bytes() { std::free(heap_); }
 
   const std::byte* data() const noexcept { return heap_ != nullptr ? heap_ : near_; }
+  std::byte* data() noexcept { return heap_ != nullptr ? heap_ : near_; }
   std::size_t size() const noexcept { return size_; }
 
   // Room for `more` bytes at the end, which are part of it from now on.
@@ -48,6 +49,9 @@ class Bytes {
     size_ += more;
     return end;
   }
+
+  // Lets go of what lies behind the first `size` bytes.
+  void shrink(std::size_t size) noexcept { size_ = size; }
 
  private:
   static constexpr std::size_t kNear = 104;

@@ -24,6 +24,7 @@
 #include <vector>
 
 #include "nogil/multiprocessing/detail/own_thread.hpp"
+#include "nogil/multiprocessing/detail/pool_task.hpp"
 #include "nogil/multiprocessing/detail/supervisor.hpp"
 #include "nogil/multiprocessing/detail/worker.hpp"
 #include "nogil/multiprocessing/errors.hpp"
@@ -39,28 +40,9 @@ enum class OnWorkerDeath {
 
 namespace detail {
 
-// A call that waits for its result. Made by submit(), which knows the type.
-class PoolTask {
- public:
-  PoolTask() = default;
-  PoolTask(const PoolTask&) = delete;
-  PoolTask& operator=(const PoolTask&) = delete;
-  virtual ~PoolTask() = default;
-
-  // False: it was cancelled, and is not wanted any more.
-  virtual bool begin() noexcept = 0;
-  virtual void cancel() noexcept = 0;
-  virtual void succeed(InputArchive& result) = 0;
-  virtual void fail(std::exception_ptr error) noexcept = 0;
-
-  std::uint64_t id = 0;
-  Frame call;
-  std::chrono::nanoseconds timeout{0};  // 0: none
-  std::size_t deaths = 0;               // of workers that ran it
-  bool begun = false;
-};
-
-using TaskPointer = std::unique_ptr<PoolTask>;
+// Whether the pool takes it also after close(), as long as it has not ended: a part of
+// something that was begun before.
+enum class Late { kRefused, kTaken };
 
 struct PoolOptions {
   std::size_t max_workers = 0;
@@ -83,13 +65,15 @@ class PoolCore : public Child::Listener {
   }
 
   // Throws RuntimeError after shutdown(), BrokenProcessPool when it is broken.
-  void submit(TaskPointer task) {
+  void submit(TaskPointer task, Late late = Late::kRefused) {
     std::vector<Outcome> outcomes;
     bool manager_needed = false;
     {
       const platform::RawGuard guard(lock_);
       if (broken_) std::rethrow_exception(broken_);
-      if (closed_) throw RuntimeError("ProcessPoolExecutor.submit: it was shut down");
+      if (over_ || (closed_ && late == Late::kRefused)) {
+        throw RuntimeError("ProcessPoolExecutor.submit: it was shut down");
+      }
       task->id = ++last_id_;
       const bool limited = task->timeout.count() != 0;
       backlog_.push_back(std::move(task));
@@ -192,7 +176,7 @@ class PoolCore : public Child::Listener {
         next_limit = enforce_limits();
         start = wants_worker();
         if (closed_ && backlog_.empty()) stop_idle_workers();
-        over = closed_ && backlog_.empty() && workers_.empty();
+        over = over_ = closed_ && backlog_.empty() && workers_.empty();
       }
       bool busy = !outcomes.empty();
       conclude(outcomes);
@@ -294,6 +278,7 @@ class PoolCore : public Child::Listener {
         continue;
       }
       if (worker.out.empty() || worker.out.front()->id != id) continue;  // a worker gone mad
+      false_starts_ = 0;
       outcome.task = std::move(worker.out.front());
       worker.out.pop_front();
       outcomes.push_back(std::move(outcome));
@@ -311,7 +296,7 @@ class PoolCore : public Child::Listener {
 
   // A worker that has ended: its tasks fail, or are given to others.
   void bury(PoolWorker& worker, std::vector<Outcome>& outcomes) {
-    const std::uint64_t running = worker.link->running.load(std::memory_order_acquire);
+    const std::uint64_t running = worker.link->running.load(std::memory_order_acquire) & ~WorkerState::kCondemned;
     const int exitcode = worker.child->exitcode();
     const int pid = worker.child->info().pid;
     if (!worker.link->ready.load(std::memory_order_acquire)) {
@@ -386,9 +371,14 @@ class PoolCore : public Child::Listener {
       const std::int64_t end = worker->link->began.load(std::memory_order_relaxed) + length;
       if (now < end) {
         earlier(end);
-      } else {
+        continue;
+      }
+      std::uint64_t late = worker->out.front()->id;
+      if (worker->link->running.compare_exchange_strong(late, late | WorkerState::kCondemned)) {
         worker->late = true;
         worker->child->signal(SIGKILL);
+      } else {
+        earlier(now);  // it is done, a moment ago
       }
     }
     return next;
@@ -472,8 +462,9 @@ class PoolCore : public Child::Listener {
   std::deque<TaskPointer> backlog_;  // these, down to broken_, guarded by lock_
   std::vector<std::unique_ptr<PoolWorker>> workers_;
   std::uint64_t last_id_ = 0;
-  int false_starts_ = 0;  // in a row
+  int false_starts_ = 0;  // in a row, with no task done between them
   bool closed_ = false;
+  bool over_ = false;  // nothing is left to be done, and nobody to do it
   std::exception_ptr broken_;
   std::uint64_t last_worker_ = 0;  // the manager's
   nogil::detail::EventCore<platform::Native> ended_;

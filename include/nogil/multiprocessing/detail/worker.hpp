@@ -10,6 +10,10 @@
 //   in the response ring     it is done:   `running` is cleared after the slot is published
 //
 // and the parent, which sees the worker dead, tells them apart by looking.
+//
+// A parent that wants to kill the worker for a task that takes too long marks `running`, in a
+// step that fails if another task is there by now; and a worker whose task is marked begins
+// no other. So it is never the next task that pays for a late one.
 
 #pragma once
 
@@ -45,6 +49,8 @@ struct Slot {
 };
 
 struct WorkerState {
+  static constexpr std::uint64_t kCondemned = std::uint64_t{1} << 63;  // beside the id in `running`
+
   Ring<Platform, Slot, 64> requests;
   Ring<Platform, Slot, 64> responses;
   alignas(64) std::atomic<std::uint64_t> running{0};  // the id of the task that has begun; 0: none
@@ -214,7 +220,10 @@ class Worker {
     const std::int64_t took = monotonic_ns() - began;
     link_->took.store((link_->took.load(std::memory_order_relaxed) * 7 + took) / 8, std::memory_order_relaxed);
     respond(id, result, failed);
-    link_->running.store(0, std::memory_order_release);
+    std::uint64_t mine = id;
+    if (!link_->running.compare_exchange_strong(mine, 0, std::memory_order_release, std::memory_order_relaxed)) {
+      for (;;) ::pause();  // condemned: the signal is on its way
+    }
   }
 
   // Gives a slot of the request ring up once, as soon as it can.

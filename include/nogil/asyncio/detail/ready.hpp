@@ -1,0 +1,78 @@
+// nogil/asyncio/detail/ready.hpp -- what a loop runs next: nodes in a ring, first come, first run.
+//
+// A node is a base of what it belongs to (a task, a handle, an awaiter in a coroutine's
+// frame), so to make something ready allocates nothing, but for the ring when more are
+// ready than ever before. A node can be taken out again, wherever it is.
+
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+namespace nogil::asyncio::detail {
+
+// Lies still while it is in a ring or a heap. A copy is a node of its own, and nowhere.
+struct Ready {
+  using Run = void (*)(Ready& self) noexcept;
+  enum class Place : std::uint8_t { kNowhere, kRing, kHeap };
+
+  constexpr explicit Ready(Run function) noexcept : run(function) {}
+  constexpr Ready(const Ready& other) noexcept : run(other.run) {}
+  Ready& operator=(const Ready&) = delete;
+
+  Run run;                  // what the loop calls; *this may be gone when it returns
+  std::uint32_t index = 0;  // where it is in that place: for the ring and the heap
+  Place place = Place::kNowhere;
+
+ protected:
+  ~Ready() = default;
+};
+
+class ReadyRing {
+ public:
+  ReadyRing() : slots_(kFirstSize, nullptr) {}
+
+  // Counts the places of nodes that were removed, too.
+  std::size_t size() const noexcept { return tail_ - head_; }
+
+  // A node that is nowhere. Out of memory ends the program: who wakes somebody up cannot fail.
+  void push(Ready& node) noexcept {
+    if (tail_ - head_ == slots_.size()) [[unlikely]]
+      grow();
+    node.place = Ready::Place::kRing;
+    node.index = tail_;
+    slots_[tail_++ & mask()] = &node;
+  }
+
+  // The next one, or null where one was removed. Only if size() != 0.
+  Ready* pop() noexcept {
+    Ready* const node = slots_[head_++ & mask()];
+    if (node != nullptr) node->place = Ready::Place::kNowhere;
+    return node;
+  }
+
+  void remove(Ready& node) noexcept {
+    slots_[node.index & mask()] = nullptr;
+    node.place = Ready::Place::kNowhere;
+  }
+
+ private:
+  static constexpr std::size_t kFirstSize = 256;
+
+  std::uint32_t mask() const noexcept { return static_cast<std::uint32_t>(slots_.size()) - 1; }
+
+  // Nodes keep their numbers: only what is left of these behind the mask changes.
+  [[gnu::noinline, gnu::cold]] void grow() noexcept {
+    std::vector<Ready*> larger(slots_.size() * 2, nullptr);
+    const auto larger_mask = static_cast<std::uint32_t>(larger.size()) - 1;
+    for (std::uint32_t at = head_; at != tail_; ++at) larger[at & larger_mask] = slots_[at & mask()];
+    slots_.swap(larger);
+  }
+
+  std::vector<Ready*> slots_;  // a power of two
+  std::uint32_t head_ = 0;     // numbers that count on for ever, and wrap
+  std::uint32_t tail_ = 0;
+};
+
+}  // namespace nogil::asyncio::detail

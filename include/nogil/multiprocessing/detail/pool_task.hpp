@@ -1,0 +1,127 @@
+// nogil/multiprocessing/detail/pool_task.hpp -- a call that waits in a pool of processes for its result.
+//
+// What the pool knows of it is PoolTask; PoolTaskOf<R> knows the type of its result, and
+// keeps the promise of a Future<R>.
+
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <exception>
+#include <memory>
+#include <new>
+#include <type_traits>
+#include <utility>
+
+#include "nogil/futures/detail/block_cache.hpp"
+#include "nogil/futures/future.hpp"
+#include "nogil/multiprocessing/detail/frame.hpp"
+#include "nogil/multiprocessing/serialize.hpp"
+
+namespace nogil::multiprocessing::detail {
+
+using nogil::detail::BlockRef;
+using nogil::detail::FutureState;
+using nogil::detail::TaskBlock;
+
+class PoolTask {
+ public:
+  PoolTask() = default;
+  PoolTask(const PoolTask&) = delete;
+  PoolTask& operator=(const PoolTask&) = delete;
+  virtual ~PoolTask() = default;
+
+  // False: it was cancelled, and is not wanted any more.
+  virtual bool begin() noexcept = 0;
+  virtual void cancel() noexcept = 0;
+  virtual void succeed(InputArchive& result) = 0;
+  virtual void fail(std::exception_ptr error) noexcept = 0;
+
+  std::uint64_t id = 0;
+  Frame call;
+  std::chrono::nanoseconds timeout{0};  // 0: none
+  std::size_t deaths = 0;               // of workers that ran it
+  bool begun = false;
+};
+
+using TaskPointer = std::unique_ptr<PoolTask>;
+
+// The block of a future without a callable, that says which pool it waits for.
+template <class R>
+class PoolBlock {
+ public:
+  static BlockRef make(void* pool) {
+    return BlockRef(::new (nogil::detail::allocate_block<kSize, kAlign>()) TaskBlock(&operate, 1, pool, true));
+  }
+
+ private:
+  static constexpr std::size_t kSize = nogil::detail::kResultEnd<R>;
+  static constexpr std::size_t kAlign = nogil::detail::max_of(alignof(TaskBlock), alignof(nogil::detail::Kept<R>));
+
+  static std::uintptr_t operate(TaskBlock& block, nogil::detail::TaskOp what) noexcept {
+    if (what == nogil::detail::TaskOp::kDestroy) {
+      nogil::detail::destroy_result<R>(block);
+      block.~TaskBlock();
+      nogil::detail::free_block<kSize, kAlign>(&block);
+    }
+    return 0;
+  }
+};
+
+// Gives a block its result, which make() leaves in the payload, or the exception that make()
+// throws. Nothing happens if it is done already: cancelled, or set by somebody else.
+template <class Make>
+void set_pool_block(TaskBlock& block, Make make) noexcept {
+  if (block.begin_set() > FutureState::kRunning) return;
+  FutureState result = FutureState::kFinished;
+  try {
+    make();
+  } catch (...) {
+    result = nogil::detail::keep_exception(block, std::current_exception());
+  }
+  block.set(result);
+}
+
+inline void fail_pool_block(TaskBlock& block, std::exception_ptr error) noexcept {
+  if (block.begin_set() > FutureState::kRunning) return;
+  block.set(nogil::detail::keep_exception(block, std::move(error)));
+}
+
+template <class R>
+Future<R> future_of(BlockRef block) noexcept {
+  return nogil::detail::FutureAccess::take_over<Future<R>>(*block.release());
+}
+
+template <class R>
+struct LoadResult {
+  static R load(InputArchive& in) { return detail::load<R>(in); }
+};
+template <>
+struct LoadResult<void> {};
+
+template <class R, class Load = LoadResult<R>>
+class PoolTaskOf final : public PoolTask {
+ public:
+  explicit PoolTaskOf(void* pool) : block_(PoolBlock<R>::make(pool)) {}
+
+  Future<R> future() const { return future_of<R>(block_); }
+
+  bool begin() noexcept override { return block_->start_or_notify_cancel() == FutureState::kPending; }
+
+  void cancel() noexcept override { block_->cancel(); }
+
+  void succeed(InputArchive& result) override {
+    set_pool_block(*block_, [&] {
+      if constexpr (std::is_void_v<R>) nogil::detail::construct_result<R>(*block_);
+      else nogil::detail::construct_result<R>(*block_, Load::load(result));
+    });
+  }
+
+  void fail(std::exception_ptr error) noexcept override { fail_pool_block(*block_, std::move(error)); }
+
+ private:
+  const BlockRef block_;
+};
+
+}  // namespace nogil::multiprocessing::detail
