@@ -31,12 +31,15 @@ provided() {
     clang-[0-9]*) command -v "clang++-${1#clang-}" >/dev/null ;;
     clang-format-* | clang-tidy-* | g++-* | doxygen) command -v "$1" >/dev/null ;;
     libgtest-dev) has_header gtest/gtest.h ;;
+    googletest) [[ -f /usr/src/googletest/CMakeLists.txt ]] ;;
     libbenchmark-dev) has_header benchmark/benchmark.h ;;
     libtbb-dev) has_header tbb/tbb.h ;;
     libabsl-dev) has_header absl/synchronization/mutex.h ;;
     libnsync-dev) has_header nsync.h ;;
     libboost-dev) has_header boost/version.hpp ;;
     libasio-dev) has_header asio.hpp ;;
+    libuv1-dev) has_header uv.h ;;
+    nlohmann-json3-dev) has_header nlohmann/json.hpp ;;
     libclang-rt-19-dev) compgen -G '/usr/lib/llvm-19/lib/clang/*/lib/linux/libclang_rt.tsan-*.a' >/dev/null ;;
     *) dpkg-query -W -f '${Status}' "$1" 2>/dev/null | grep -q 'ok installed' ;;
   esac

@@ -10,6 +10,8 @@ else()
   install(DIRECTORY include/nogil DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} FILES_MATCHING PATTERN *.hpp)
 endif()
 
+install(FILES tools/gdb/nogil_gdb.py DESTINATION ${CMAKE_INSTALL_DATADIR}/nogil)
+
 # Headers are the same on every machine: all of this goes to share/, not to lib/.
 set(nogil_package_dir ${CMAKE_INSTALL_DATADIR}/cmake/nogil)
 install(EXPORT nogil NAMESPACE nogil:: FILE nogil-targets.cmake DESTINATION ${nogil_package_dir})

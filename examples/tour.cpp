@@ -8,14 +8,17 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <chrono>
 #include <cstddef>
 #include <cstdlib>
 #include <cstring>
+#include <map>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "nogil/multiprocessing/start_method.hpp"
+#include "support/compare.hpp"
 #include "support/runner.hpp"
 #include "support/sources.hpp"
 
@@ -35,6 +38,8 @@ constexpr std::string_view kHelp =
     "       nogil-tour show NAME                 the Python idea and the C++ beside it\n"
     "       nogil-tour run NAME... [options]     run demos by name or by notebook cell\n"
     "       nogil-tour all [options]             run every demo\n"
+    "       nogil-tour compare NAME...|--all     the Python version beside it: times, and equal results\n"
+    "       nogil-tour amdahl --svg FILE         Amdahl's law, measured and predicted, as a picture\n"
     "\n"
     "Start with: nogil-tour run semaphore-2-of-5\n"
     "Each command answers --help.\n";
@@ -53,6 +58,23 @@ constexpr std::string_view kShowHelp =
     "Prints what the demo teaches, the Python idea and the C++ source: side by side\n"
     "where the terminal is wide enough (COLUMNS overrides its width), else one below\n"
     "the other.\n";
+
+constexpr std::string_view kCompareHelp =
+    "usage: nogil-tour compare NAME... [--fast|--scale S|--threads N]\n"
+    "       nogil-tour compare --all   [--fast|--scale S|--threads N]\n"
+    "\n"
+    "Runs the Python version of a demo with python3 (or $NOGIL_PYTHON), then the C++ one, and\n"
+    "prints what each took, how many times faster C++ is, and whether their results are equal.\n"
+    "Times are those of the demo, without the start of the interpreter; CPU time is that of all\n"
+    "threads and of child processes. Where C++ shows more ways than Python does, all of them\n"
+    "count. `>`: the Python version does only a part of the work, which is allowed for.\n"
+    "\n"
+    "Exit code: 0 all results equal, 1 some are not, 2 bad command line, or no Python.\n";
+
+constexpr std::string_view kAmdahlHelp =
+    "usage: nogil-tour amdahl --svg FILE [--fast|--scale S|--threads N|--quiet]\n"
+    "\n"
+    "Runs the demo amdahl, and writes its curves to FILE: predicted lines, measured dots.\n";
 
 // "0.15" -> 0 and 15, for sorting.
 std::pair<int, int> cell_numbers(const Demo* demo) {
@@ -252,6 +274,95 @@ int run_or_all(const std::string& command, const CommandLine& line) {
   return run_demos(demos, line.options);
 }
 
+// ---- compare -----------------------------------------------------------------------
+
+std::string times_faster(tour::Seconds python, tour::Seconds cpp, double less_work) {
+  if (cpp.count() <= 0) return "-";
+  const double times = python / cpp * less_work;
+  return text(less_work > 1 ? ">" : "", tour::fixed(times, times < 10 ? 1 : 0));
+}
+
+void print_comparison(std::string_view name, const Words& columns, std::string_view results) {
+  std::string row = tour::pad_right(std::string(name), 23);
+  for (const std::string& column : columns) row += tour::pad_left(column, 9);
+  tour::print(row, "  ", results);
+}
+
+int compare(const CommandLine& line) {
+  if (line.all == !line.names.empty()) throw UsageError("compare takes names of demos, or --all");
+  std::vector<const Demo*> demos;
+  if (line.all) demos = sorted_demos();
+  for (const std::string& name : line.names) demos.push_back(&find_demo(name));
+
+  const char* const chosen = std::getenv("NOGIL_PYTHON");
+  const std::string python = chosen != nullptr && *chosen != '\0' ? chosen : "python3";
+  if (tour::run_program({python, "--version"}, std::chrono::seconds(30)).missing) {
+    throw UsageError(text("compare: there is no ", python, " here (NOGIL_PYTHON names another)"));
+  }
+  ::setenv("PYTHONDONTWRITEBYTECODE", "1", 1);
+  ::setenv(tour::kResultsVariable, "1", 1);
+
+  Words common{"--scale", tour::fixed(line.options.scale, 6)};
+  if (line.options.threads > 0) common.insert(common.end(), {"--threads", std::to_string(line.options.threads)});
+  tour::Seconds expected(0), done(0);
+  for (const Demo* demo : demos) expected += tour::Seconds(2.5 * demo->about.seconds * line.options.scale + 0.2);
+
+  tour::Run progress(line.options);
+  const tour::StatusLine status(progress, "compare", expected);
+  print_comparison("", {"PYTHON", "", "C++", "", "FASTER", ""}, "");
+  print_comparison("NAME", {"wall", "CPU", "wall", "CPU", "wall", "CPU"}, "RESULTS");
+  bool all_equal = true;
+  for (const Demo* demo : demos) {
+    const About& about = demo->about;
+    const std::string script = text(NOGIL_TOUR_PYTHON "/", about.id, ".py");
+    if (::access(script.c_str(), R_OK) != 0) {
+      print_comparison(about.id, {}, "no Python version");
+      continue;
+    }
+    const std::chrono::seconds patience(120 + static_cast<int>(30 * about.seconds * line.options.scale));
+    const auto outcome_of = [&](Words words, double share) {
+      words.insert(words.end(), common.begin(), common.end());
+      const tour::Outcome outcome = tour::run_program(words, patience);
+      done += tour::Seconds(share * (2.5 * about.seconds * line.options.scale + 0.2));
+      progress.progress(done / expected);
+      return outcome;
+    };
+    const tour::Outcome py = outcome_of({python, script}, 0.6);
+    const tour::Outcome cpp = outcome_of({"/proc/self/exe", "run", about.id}, 0.4);
+    tour::Agreement agreement = tour::agreement(py, cpp);
+    if (!py.ok) agreement = {false, "Python FAILED: " + py.trouble};
+    if (!cpp.ok) agreement = {false, "C++ FAILED: " + cpp.trouble};
+    all_equal = all_equal && agreement.equal;
+    print_comparison(about.id,
+                     {tour::fixed(py.wall.count(), 3), tour::fixed(py.cpu.count(), 3), tour::fixed(cpp.wall.count(), 3),
+                      tour::fixed(cpp.cpu.count(), 3), times_faster(py.wall, cpp.wall, py.less_work),
+                      times_faster(py.cpu, cpp.cpu, py.less_work)},
+                     agreement.equal ? agreement.words : tour::in_colour(tour::Colour::red, agreement.words));
+  }
+  return all_equal ? tour::kOk : tour::kFailed;
+}
+
+// ---- amdahl ------------------------------------------------------------------------
+
+int amdahl(CommandLine line) {
+  if (!line.names.empty()) throw UsageError(text("amdahl: unexpected '", line.names.front(), "'"));
+  if (line.options.svg_file.empty()) throw UsageError("amdahl needs --svg FILE");
+  return tour::run_demo(find_demo("amdahl"), line.options);
+}
+
+// Takes `--svg FILE` out of the words: to amdahl it is the name of a file, not of a folder.
+std::string take_svg_file(Words& words) {
+  for (std::size_t i = 0; i < words.size(); ++i) {
+    const bool together = words[i].starts_with("--svg=");
+    if (!together && (words[i] != "--svg" || i + 1 == words.size())) continue;
+    const std::string file = together ? words[i].substr(6) : words[i + 1];
+    const auto first = words.begin() + static_cast<std::ptrdiff_t>(i);
+    words.erase(first, first + (together ? 1 : 2));
+    return file;
+  }
+  return {};
+}
+
 int dispatch(Words words) {
   if (words.empty() || words.front() == "--help" || words.front() == "-h" || words.front() == "help") {
     tour::print(kHelp.substr(0, kHelp.size() - 1));
@@ -262,16 +373,28 @@ int dispatch(Words words) {
   const std::string command = words.front();
   words.erase(words.begin());
   const bool runs = command == "run" || command == "all";
-  if (!runs && command != "list" && command != "show") {
-    throw UsageError(text("no command '", command, "'.", tour::did_you_mean(command, {"list", "show", "run", "all"})));
+  const std::map<std::string_view, std::vector<std::string_view>> options{
+      {"list", {"--seed", "--notebook", "--help"}},
+      {"show", {"--help"}},
+      {"run", tour::kRunOptions},
+      {"all", tour::kRunOptions},
+      {"compare", {"--all", "--fast", "--scale", "--threads", "--help"}},
+      {"amdahl", {"--svg", "--fast", "--scale", "--threads", "--quiet", "--help"}},
+  };
+  const auto known = options.find(command);
+  if (known == options.end()) {
+    std::vector<std::string_view> commands;
+    for (const auto& [name, its_options] : options) commands.push_back(name);
+    throw UsageError(text("no command '", command, "'.", tour::did_you_mean(command, commands)));
   }
-  const std::vector<std::string_view> list_options{"--seed", "--notebook", "--help"}, show_options{"--help"};
-  const CommandLine line = tour::parse(words, runs                ? tour::kRunOptions
-                                              : command == "list" ? list_options
-                                                                  : show_options);
+  const std::string svg_file = command == "amdahl" ? take_svg_file(words) : "";
+  CommandLine line = tour::parse(words, known->second);
+  line.options.svg_file = svg_file;
   if (line.help) {
     if (command == "list") tour::print(kListHelp.substr(0, kListHelp.size() - 1));
     if (command == "show") tour::print(kShowHelp.substr(0, kShowHelp.size() - 1));
+    if (command == "compare") tour::print(kCompareHelp.substr(0, kCompareHelp.size() - 1));
+    if (command == "amdahl") tour::print(kAmdahlHelp.substr(0, kAmdahlHelp.size() - 1));
     if (runs) {
       tour::print("usage: nogil-tour ",
                   command == "run" ? "run NAME... [options]\n\nNAME may be a notebook cell too: 0.9" : "all [options]",
@@ -281,6 +404,8 @@ int dispatch(Words words) {
   }
   if (command == "list") return list(line);
   if (command == "show") return show(line);
+  if (command == "compare") return compare(line);
+  if (command == "amdahl") return amdahl(line);
   return run_or_all(command, line);
 }
 

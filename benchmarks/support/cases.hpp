@@ -27,6 +27,7 @@
 #include <cstddef>
 #include <set>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -107,12 +108,14 @@ struct Rival {
 };
 
 struct Case {
+  std::string module;  // the folder of the file that has it
   std::string name;
   std::vector<Rival> rivals;  // those that are here; the first is ours
   Setup setup;
 };
 
 struct Size {
+  std::string module;
   std::string name;
   std::size_t (*bytes)();
   std::size_t at_most;  // 0: a peer, or no goal
@@ -131,6 +134,14 @@ inline std::vector<Size>& all_sizes() {
 inline std::set<std::string>& absent_rivals() {
   static std::set<std::string> names;
   return names;
+}
+
+// benchmarks/queue/queue_bench.cpp: queue.
+inline std::string module_of(std::string_view file) {
+  const std::size_t end = file.rfind('/');
+  if (end == std::string_view::npos) return "";
+  const std::size_t begin = file.rfind('/', end - 1);
+  return std::string(file.substr(begin + 1, end - begin - 1));
 }
 
 inline std::string benchmark_name(const std::string& name, const std::string& rival) {
@@ -153,10 +164,10 @@ void add_rival(Case& added, Function function) {
 }
 
 // Runs the case on every rival. Call it through BENCH_CASE, which makes the name and the
-// function of a function template.
+// function of a function template. `file` is the caller's.
 template <class... R, class Function>
-void compare(Rivals<R...>, const char* name, Function function, Setup setup = {}) {
-  Case added{name, {}, std::move(setup)};
+void compare(Rivals<R...>, const char* name, Function function, Setup setup = {}, const char* file = __builtin_FILE()) {
+  Case added{module_of(file), name, {}, std::move(setup)};
   (add_rival<R>(added, function), ...);
   all_cases().push_back(std::move(added));
 }
@@ -167,13 +178,14 @@ void compare(Rivals<R...>, const char* name, Function function, Setup setup = {}
 
 // Puts sizeof(T) into the table of sizes.
 template <class T>
-void size_of(const char* name, std::size_t at_most_bytes = 0) {
-  all_sizes().push_back({name, [] { return sizeof(T); }, at_most_bytes});
+void size_of(const char* name, std::size_t at_most_bytes = 0, const char* file = __builtin_FILE()) {
+  all_sizes().push_back({module_of(file), name, [] { return sizeof(T); }, at_most_bytes});
 }
 
 // Puts what bytes() says into the table of sizes. It is called when the table is printed.
-inline void size_row(std::string name, std::size_t (*bytes)(), std::size_t at_most_bytes = 0) {
-  all_sizes().push_back({std::move(name), bytes, at_most_bytes});
+inline void size_row(std::string name, std::size_t (*bytes)(), std::size_t at_most_bytes = 0,
+                     const char* file = __builtin_FILE()) {
+  all_sizes().push_back({module_of(file), std::move(name), bytes, at_most_bytes});
 }
 
 }  // namespace bench

@@ -16,6 +16,7 @@
 //   void       1 if the machine was not ours: control below kControlFloor or, with one
 //              thread, cpu_wall below kBusyFloor. Void holds do not count.
 //   share      fight(): turns of the slowest thread / turns of the fastest
+//   p50_ns, p99_ns, worst_ns   measure_with(): of each eighth turn, looked at alone
 //
 // Threads are not pinned, unless --pin is given: thread i then stays on core i, modulo
 // the cores there are; the measuring thread of measure_with() is number 0.
@@ -33,6 +34,7 @@
 #include <cstdint>
 #include <optional>
 #include <thread>
+#include <utility>
 #include <vector>
 
 namespace bench {
@@ -192,6 +194,40 @@ void measure(benchmark::State& state, Body body) {
   report_usage(state, usage);
 }
 
+// Leaves the counters p50_ns, p99_ns and worst_ns of single turns.
+inline void report_latency(benchmark::State& state, std::vector<double> turns_ns) {
+  if (turns_ns.empty()) return;
+  std::sort(turns_ns.begin(), turns_ns.end());
+  const auto part = [&turns_ns](double of) {
+    return turns_ns[static_cast<std::size_t>(of * static_cast<double>(turns_ns.size() - 1))];
+  };
+  state.counters["p50_ns"] = part(0.5);
+  state.counters["p99_ns"] = part(0.99);
+  state.counters["worst_ns"] = turns_ns.back();
+}
+
+// Measures body(), which may wait, and how long each eighth turn takes: two looks at the
+// clock are some 50 ns.
+template <class Body>
+void measure_latency(benchmark::State& state, Body body) {
+  constexpr std::size_t kEach = 8;
+  std::vector<double> turns_ns;
+  turns_ns.reserve(static_cast<std::size_t>(state.max_iterations) / kEach + 1);
+  std::size_t turn = 0;
+  const Usage usage;
+  for (auto _ : state) {
+    if (turn++ % kEach != 0) {
+      body();
+      continue;
+    }
+    const auto began = Clock::now();
+    body();
+    turns_ns.push_back(std::chrono::duration<double, std::nano>(Clock::now() - began).count());
+  }
+  report_usage(state, usage);
+  report_latency(state, std::move(turns_ns));
+}
+
 // The same where one body() is `size` turns. The time reported is for one turn.
 template <class Body>
 void measure_batches(benchmark::State& state, int size, Body body) {
@@ -236,7 +272,7 @@ void measure_with(benchmark::State& state, int helpers, Job job, Body body) {
     const Pin pin(0);
     const Team team(helpers, [job, rounds = state.max_iterations + 1](int) { job(rounds); });
     body();
-    measure(state, body);
+    measure_latency(state, body);
   }
   report_control(state, before);
 }

@@ -133,6 +133,7 @@ void primes_threadpool(tour::Run& run) {
   const long right_by_division = compare(run, "division by every number below", by_full_division, rounds, 0);
   const long right_by_root = compare(run, "division up to the square root", by_square_root, rounds, 0.5);
 
+  run.expect("primes", alone(one_to_ten_thousand(), by_square_root).size(), kPrimes);
   run.expect("rounds with 1229 primes", right_by_division + right_by_root, 2 * 6 * rounds);
 }
 

@@ -56,7 +56,7 @@ long share(std::string_view how, int workers, long steps, Count count, Counted c
 void sync_overhead(tour::Run& run) {
   const long steps = run.size(2'000'000);
   const std::vector<int> worker_counts{1, 2, 4, run.threads(8)};
-  long right = 0;
+  long right = 0, merged = 0;
   double done = 0;
   tour::print("threads  how");
   for (const int workers : worker_counts) {
@@ -80,7 +80,7 @@ void sync_overhead(tour::Run& run) {
                  },
                  [&] { return atomic.load(); }) == steps;
 
-    long merged = 0;
+    merged = 0;
     right += share(
                  "own counts, one sum", workers, steps,
                  [&](long mine) {
@@ -92,6 +92,7 @@ void sync_overhead(tour::Run& run) {
                  [&] { return merged; }) == steps;
     run.progress(done += 0.25);
   }
+  run.expect("steps", merged, steps);
   run.expect("exact counts", right, 3 * worker_counts.size());
 }
 

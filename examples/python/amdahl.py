@@ -57,6 +57,8 @@ def main(tour):
             results.add(result)
         assert len(results) == 1
     assert f"{speed_up(0.9, 1024):.2f}" == "9.91"
+    tour.result("S for P = 0.9 and 1024 threads", f"{speed_up(0.9, 1024):.2f}")
+    tour.less_work(20)
 
 
 run(main)

@@ -25,13 +25,14 @@ def main(tour):
         t.join()
 
     print("join() in the loop, wait() with a timeout:")
-    barrier = threading.Barrier(count)
+    barrier, broken = threading.Barrier(count), []
 
     def impatient(name):
         try:
             barrier.wait(timeout=tour.scaled(0.5))
         except threading.BrokenBarrierError:
             print(f"{name}: BrokenBarrierError")
+            broken.append(name)
 
     threads = []
     for i in range(count):
@@ -40,6 +41,7 @@ def main(tour):
         t.start()
         for t in threads:
             t.join()
+    tour.result("BrokenBarrierErrors", len(broken))
 
 
 run(main)

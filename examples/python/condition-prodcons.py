@@ -59,6 +59,7 @@ def main(tour):
     turns = ping_pong(tour.size(20_000))
     wall = time.perf_counter() - start
     print(f"{turns} hand-overs between two threads: {wall:.3f} s wall, {wall / turns * 1e6:.2f} us each")
+    tour.result("hand-overs", turns)
 
 
 run(main)

@@ -27,7 +27,14 @@ def program(scale, daemon):
 def main(tour):
     for how in ("daemon", "join"):
         print(f"{how}:", flush=True)
-        subprocess.run([sys.executable, __file__, "--child", how, str(tour.scale)], check=True)
+        lines = 0
+        child = [sys.executable, __file__, "--child", how, str(tour.scale)]
+        with subprocess.Popen(child, stdout=subprocess.PIPE, text=True) as process:
+            for line in process.stdout:
+                print(line, end="", flush=True)
+                lines += line.startswith("timer:")
+        assert process.returncode == 0
+    tour.result("lines with join()", lines)
 
 
 if sys.argv[1:2] == ["--child"]:

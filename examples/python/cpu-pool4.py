@@ -33,6 +33,7 @@ def main(tour):
     with Pool(count) as pool:
         results = pool.map(task, range(4))
     report(f"Pool({count})", start, results)
+    tour.result("each sum", results[0])
 
 
 if __name__ == "__main__":

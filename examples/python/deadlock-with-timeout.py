@@ -65,7 +65,9 @@ def main(tour):
             tour.sleep(random.uniform(0, 2))
         return True
 
-    print(f"{in_two_threads(with_pauses)} of 2 worked")
+    worked = in_two_threads(with_pauses)
+    print(f"{worked} of 2 worked")
+    tour.result("random pause", worked)
 
     print("4. both at once:")
 
@@ -77,7 +79,9 @@ def main(tour):
             print(f"thread {me} works")
         return True
 
-    print(f"{in_two_threads(both_at_once)} of 2 worked")
+    worked = in_two_threads(both_at_once)
+    print(f"{worked} of 2 worked")
+    tour.result("both at once", worked)
 
 
 run(main)

@@ -32,6 +32,8 @@ def main(tour):
     event.clear()
     came = event.wait(timeout=tour.scaled(0.5))
     print(f"cleared, and waited {tour.scaled(0.5):.2f} s: {'it came' if came else 'it did not come'}")
+    tour.result("woke after set()", len(threads) - 1)
+    tour.result("cleared, it came", came)
 
 
 run(main)

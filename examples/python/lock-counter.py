@@ -37,11 +37,11 @@ def main(tour):
         seen = read()  # a call, so that the threads may change over between read and write
         counter = seen + 1
 
-    for how, inc, n in (
-        ("with lock", with_lock, times),
-        ("acquire(), release()", acquire_release, times),
-        ("RLock, taken twice", with_rlock, times),
-        ("no lock", no_lock, many),
+    for how, what, inc, n in (
+        ("with lock", "with lock", with_lock, times),
+        ("acquire(), release()", "acquire/release", acquire_release, times),
+        ("RLock, taken twice", "RLock", with_rlock, times),
+        ("no lock", "no lock", no_lock, many),
     ):
         counter = 0
         start = threading.Barrier(count)
@@ -59,6 +59,8 @@ def main(tour):
             t.join()
         print(f"{how:24}{f'{count} x {n}':>14}  {time.perf_counter() - began:.3f} s wall")
         assert inc is no_lock or counter == count * n
+        if inc is not no_lock:
+            tour.result(what, counter)
     print(f"without a lock {count * many - counter} of {count * many} steps were lost")
 
 

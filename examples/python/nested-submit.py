@@ -27,6 +27,7 @@ def main(tour):
         answer = executor.submit(lambda: executor.submit(inner).result()).result()
         print(f"with two workers: {answer}; with three levels of tasks it would hang again")
     assert answer == 42
+    tour.result("inner result", answer)
 
 
 run(main)

@@ -12,6 +12,7 @@ def main(tour):
     for n, result in zip([100, 200, 300], results):
         print(f"{n}! = {result}")
     assert [len(str(result)) for result in results] == [158, 375, 615]
+    tour.result("digits", "/".join(str(len(str(result))) for result in results))
 
 
 if __name__ == "__main__":

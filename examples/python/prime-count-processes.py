@@ -51,6 +51,8 @@ def main(tour):
         in_chunks = sum(executor.map(count_range, starts, [min(i + chunk, last + 1) for i in starts]))
     print(f"a pool of {workers}, 64 chunks: {(datetime.now() - start).total_seconds()} sec, {in_chunks}")
     assert in_chunks == sequential
+    tour.result("halves", f"{first.value}+{second.value}")
+    tour.result("in chunks", in_chunks)
 
 
 if __name__ == "__main__":

@@ -38,6 +38,7 @@ def main(tour):
     t2.join()
     print(f"2 threads, halves: {(datetime.now() - start).total_seconds()} sec, {counts[1] + counts[2]}")
     assert counts[1] + counts[2] == counts[0]
+    tour.result("halves", f"{counts[1]}+{counts[2]}")
 
 
 run(main)

@@ -54,6 +54,7 @@ def main(tour):
                 wall = time.perf_counter() - start
                 alone = alone or wall
                 print(f"  {how:34}{wall:.3f} s{wall / alone:9.2f} of the loop", flush=True)
+    tour.result("right in all ways", 8 * rounds)
 
 
 if __name__ == "__main__":

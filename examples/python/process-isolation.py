@@ -65,6 +65,9 @@ def main(tour):
         in_memory = struct.unpack_from("i", memory.buf)[0]
         print(f"by {processes} processes each: a Value {value.value}, shared memory {in_memory}")
         assert value.value == in_memory == processes * STEPS
+        tour.result("in the child", told.value)
+        tour.result("shared Value", value.value)
+        tour.result("shared memory", in_memory)
     finally:
         memory.close()
         memory.unlink()

@@ -34,6 +34,8 @@ def main(tour):
     p.join()
     print(f"exit code: {p.exitcode}; the parent goes on")
     assert p.exitcode == 1
+    tour.result("ended with 0", count)
+    tour.result("exit code of the one that throws", p.exitcode)
 
 
 if __name__ == "__main__":

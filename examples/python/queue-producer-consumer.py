@@ -39,6 +39,8 @@ def with_sentinel(tour):
     print(f"unfinished tasks: {q.unfinished_tasks}, the sentinel; a join() would hang")
     assert consumed == [f"time-{i}" for i in range(ITEMS)]
     assert q.unfinished_tasks == 1
+    tour.result("consumed", len(consumed))
+    tour.result("unfinished because of the sentinel", q.unfinished_tasks)
 
 
 def with_shutdown(tour, consumers):

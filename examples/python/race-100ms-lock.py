@@ -27,6 +27,7 @@ def main(tour):
         t2.join()
         print(f"in the end: {counter=}")
         assert counter == 30
+    tour.result("rounds that ended with 30", 5)
 
 
 run(main)

@@ -27,6 +27,7 @@ def main(tour):
         t2.join()
         print(f"in the end: {counter=}")
         assert counter in (10, 20)
+    tour.result("rounds that lost an update", 5)
 
 
 run(main)

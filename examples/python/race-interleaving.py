@@ -45,6 +45,7 @@ def main(tour):
         print(f"{steps}   x = {x}{'   <- the notebook' + chr(39) + 's' if order == '1221' else ''}")
         results.add(x)
     assert results == {3, 4, 5, 6}
+    tour.result("results", ",".join(map(str, sorted(results))))
 
 
 run(main)

@@ -26,6 +26,7 @@ def main(tour):
     t1.join()
     t2.join()
     assert counter == 30
+    tour.result("counter", counter)
 
 
 run(main)

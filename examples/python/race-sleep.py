@@ -26,6 +26,7 @@ def main(tour):
     t2.join()
     print(f"in the end {counter=}")
     assert counter in (10, 20)
+    tour.result("counter", "10 or 20")
 
 
 run(main)

@@ -22,6 +22,7 @@ def main(tour):
     plain.acquire()
     second = plain.acquire(timeout=tour.scaled(1))
     print(f"a plain Lock, taken twice: {'taken' if second else 'not taken'} within {tour.scaled(1):.2f} s")
+    tour.result("Lock taken twice", second)
 
 
 run(main)

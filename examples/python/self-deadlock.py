@@ -19,7 +19,9 @@ def main(tour):
     hung.join(timeout=tour.scaled(1))
     assert hung.is_alive()
 
-    print(f"with a timeout: {'true' if lock.acquire(timeout=tour.scaled(0.5)) else 'false'}")
+    in_time = lock.acquire(timeout=tour.scaled(0.5))
+    print(f"with a timeout: {'true' if in_time else 'false'}")
+    tour.result("with a timeout", in_time)
     rlock = threading.RLock()
     with rlock, rlock:
         print("an RLock: taken 2 times")

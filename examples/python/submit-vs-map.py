@@ -51,6 +51,8 @@ def main(tour):
     assert sorted(submitted) == [0, 1, 4, 16]
     assert mapped == [0, 1, 4]
     assert cancelled
+    tour.result("results of submit", len(submitted))
+    tour.result("results of map before the error", len(mapped))
 
 
 run(main)

@@ -41,6 +41,7 @@ def main(tour):
                 wall = time.perf_counter() - start
             print(f"{workers:7}  {how:24}{wall:.3f} s wall{wall / steps * 1e9:9.2f} ns a step")
             assert counter == steps
+    tour.result("steps", counter)
 
 
 run(main)

@@ -23,6 +23,7 @@ def main(tour):
     t2.start()
     t1.join()
     t2.join()
+    tour.result("ended", 2)
 
 
 run(main)

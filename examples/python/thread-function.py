@@ -25,6 +25,7 @@ def main(tour):
     print(f"T3 has {'not ' if t3.is_alive() else ''}ended after {tour.scaled(1):.2f} s")
     finish.set()
     t3.join()
+    tour.result("ended", 2)
 
 
 run(main)

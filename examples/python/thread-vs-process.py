@@ -65,6 +65,8 @@ def main(tour):
     t.join()
     print(f"  a process sets x = 5, the parent sees {after_process}; a thread sets it: {x}")
     assert (after_process, x) == (0, 5)
+    tour.result("x after a process", after_process)
+    tour.result("x after a thread", x)
 
     print("to start one, and to wait for its end:")
     times = tour.size(50, 5)

@@ -7,9 +7,14 @@ from support import run
 
 
 def main(tour):
+    at_work, peak = [], []
+
     def worker(name):
         print(f"thread {name} starts to work")
+        at_work.append(name)
+        peak.append(len(at_work))
         tour.sleep(2)
+        at_work.remove(name)
         print(f"thread {name} stops working")
 
     start = time.perf_counter()
@@ -22,6 +27,7 @@ def main(tour):
     for t in threads:
         t.join()
     print(f"{count} sleeps of {tour.scaled(2):.2f} s took {time.perf_counter() - start:.2f} s")
+    tour.result("asleep at once", max(peak))
 
 
 run(main)

@@ -75,6 +75,7 @@ def main(tour):
         print(f"{f'ThreadPoolExecutor({workers})':24}{time.perf_counter() - start:.3f} s wall")
         if workers == 1:
             print(results[0][:20])
+            tour.result("begins with", results[0][:20])
         assert results == expected
     server.shutdown()
     server.server_close()

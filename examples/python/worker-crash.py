@@ -36,6 +36,7 @@ def main(tour):
             takes_more = False
     print(f"{right} right, {lost} lost; " + ("the pool takes more" if takes_more else "the pool is broken for good"))
     assert right + lost == 20 and lost >= 1 and not takes_more
+    tour.result("as in Python", takes_more)
 
 
 if __name__ == "__main__":

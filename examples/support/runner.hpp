@@ -25,6 +25,7 @@
 
 #include "support/chart.hpp"
 #include "support/print.hpp"
+#include "support/stopwatch.hpp"
 #include "support/suggest.hpp"
 #include "support/svg.hpp"
 #include "support/terminal.hpp"
@@ -44,8 +45,12 @@ struct CommandLine {
   std::vector<std::string> names;
   int notebook = -1;
   bool help = false;
+  bool all = false;
   std::string child;
 };
+
+// Set by `nogil-tour compare`: the demo prints its results and times as its Python version does.
+inline constexpr char kResultsVariable[] = "NOGIL_TOUR_RESULTS";
 
 inline const std::vector<std::string_view> kRunOptions{"--fast", "--scale", "--threads", "--svg", "--quiet", "--help"};
 
@@ -107,7 +112,7 @@ inline CommandLine parse(const std::vector<std::string>& words, const std::vecto
     if (option != "--child" && std::find(allowed.begin(), allowed.end(), option) == allowed.end()) {
       throw UsageError(text("unknown option '", option, "'.", did_you_mean(option, allowed)));
     }
-    const bool needs_value = option != "--fast" && option != "--quiet" && option != "--help";
+    const bool needs_value = option != "--fast" && option != "--quiet" && option != "--help" && option != "--all";
     if (has_value && !needs_value) throw UsageError(text(option, " takes no value"));
     if (needs_value && !has_value) {
       if (i + 1 == words.size()) throw UsageError(text(option, " needs a value after it"));
@@ -116,6 +121,7 @@ inline CommandLine parse(const std::vector<std::string>& words, const std::vecto
     if (option == "--fast") line.options.scale = 0.05;
     if (option == "--quiet") line.options.quiet = true;
     if (option == "--help") line.help = true;
+    if (option == "--all") line.all = true;
     if (option == "--scale") line.options.scale = detail::number(option, value, 0.001, 100);
     if (option == "--threads") line.options.threads = detail::whole_number(option, value, 1, 1000);
     if (option == "--seed" || option == "--notebook") line.notebook = detail::whole_number(option, value, 0, 4);
@@ -172,6 +178,7 @@ inline int run_demo(const Demo& demo, const Options& options) {
 
   Run run(options);
   const auto start = Clock::now();
+  const Stopwatch watch;
   bool ok = true;
   std::string summary;
   try {
@@ -188,9 +195,15 @@ inline int run_demo(const Demo& demo, const Options& options) {
   }
   const Seconds wall = Clock::now() - start;
   ::alarm(0);
+  if (std::getenv(kResultsVariable) != nullptr) {
+    write_line(stdout, text(run.results(), "time: ", fixed(wall.count(), 6), " s wall, ",
+                            fixed((watch.cpu() + cpu_time_of_children()).count(), 6), " s CPU"));
+  }
 
-  if (!options.svg_folder.empty() && (!run.timeline.empty() || !run.chart.empty())) {
-    const std::string path = options.svg_folder + "/" + demo.about.id + ".svg";
+  const bool wanted = !options.svg_folder.empty() || !options.svg_file.empty();
+  if (wanted && (!run.timeline.empty() || !run.chart.empty())) {
+    const std::string path =
+        !options.svg_file.empty() ? options.svg_file : options.svg_folder + "/" + demo.about.id + ".svg";
     const std::string title = text(demo.about.id, ": ", demo.about.teaches);
     std::ofstream file(path);
     file << (run.chart.empty() ? svg(run.timeline, title) : run.chart.svg(title));

@@ -2,6 +2,8 @@
 
 #pragma once
 
+#include <sys/resource.h>
+
 #include <chrono>
 #include <ctime>
 #include <string>
@@ -16,6 +18,14 @@ inline Seconds cpu_time() {
   std::timespec spent{};
   ::clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &spent);
   return std::chrono::seconds(spent.tv_sec) + std::chrono::nanoseconds(spent.tv_nsec);
+}
+
+// The same of its child processes that have ended, and of theirs.
+inline Seconds cpu_time_of_children() {
+  rusage used{};
+  ::getrusage(RUSAGE_CHILDREN, &used);
+  return std::chrono::seconds(used.ru_utime.tv_sec + used.ru_stime.tv_sec) +
+         std::chrono::microseconds(used.ru_utime.tv_usec + used.ru_stime.tv_usec);
 }
 
 class Stopwatch {

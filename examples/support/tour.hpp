@@ -41,6 +41,7 @@ struct Options {
   double scale = 1;  // of sleeps and of work; --fast is 0.05
   int threads = 0;   // 0: as the notebook has it
   std::string svg_folder;
+  std::string svg_file;  // instead of a name of its own in the folder
   bool quiet = false;
 };
 
@@ -73,6 +74,7 @@ class Run {
   template <class Got, class Expected>
   void expect(std::string_view what, const Got& got, const Expected& expected) {
     add(equal(got, expected), text(what, ' ', got, " (expected ", expected, ")"));
+    results_ += text("result: ", what, " = ", got, '\n');
   }
 
   // Expects one of several outcomes.
@@ -85,6 +87,7 @@ class Run {
       all += text(all.empty() ? "" : " or ", one);
     }
     add(found, text(what, ' ', got, " (expected ", all, ")"));
+    if (found) results_ += text("result: ", what, " = ", all, '\n');
   }
 
   // Expects a time to be no shorter than it must be. It may be longer.
@@ -114,6 +117,8 @@ class Run {
   const Options& options() const { return options_; }
   double progress() const { return progress_.load(std::memory_order_relaxed); }
   bool passed() const { return passed_ && !summary_.empty(); }
+  // A line for each expect(), as the Python version of the demo prints them.
+  const std::string& results() const { return results_; }
   std::string summary() const { return summary_.empty() ? "checked nothing" : summary_; }
 
  private:
@@ -134,7 +139,7 @@ class Run {
   const Options options_;
   std::atomic<double> progress_ = -1;
   bool passed_ = true;
-  std::string summary_;
+  std::string summary_, results_;
 };
 
 struct About {

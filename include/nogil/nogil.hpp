@@ -3,6 +3,7 @@
 #pragma once
 
 #include "nogil/futures.hpp"
+#include "nogil/multiprocessing.hpp"
 #include "nogil/queue.hpp"
 #include "nogil/threading.hpp"
 #include "nogil/version.hpp"

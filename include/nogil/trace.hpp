@@ -36,8 +36,12 @@
 #include <string_view>
 #include <utility>
 
+#include "nogil/platform/trace_point.hpp"
+#include "nogil/trace/detail/json.hpp"
 #include "nogil/trace/detail/picture.hpp"
 #include "nogil/trace/detail/recorder.hpp"
+#include "nogil/trace/detail/svg.hpp"
+#include "nogil/trace/detail/text.hpp"
 
 namespace nogil::trace {
 
@@ -87,6 +91,7 @@ class [[nodiscard]] Span {
  private:
   friend class Track;
 
+  Span() noexcept = default;
   Span(std::string_view name, std::string_view category, std::uint64_t track) noexcept {
     if (platform::g_trace.load(std::memory_order_relaxed) == nullptr) return;
     token_ = detail::Recorder::record(detail::TraceKind::kUser, name, category, 0, track, true);
@@ -120,20 +125,23 @@ inline void name_process(std::string_view name) noexcept {
 // made; it records nothing in another.
 class Track {
  public:
-  explicit Track(std::string_view name) noexcept : number_(detail::g_recorder.new_track()) {
+  explicit Track(std::string_view name) noexcept : number_(detail::g_recorder.new_track(session_)) {
     if (number_ != 0) platform::trace_moment(detail::TraceKind::kTrackName, name, number_);
   }
 
   [[nodiscard]] Span span(std::string_view name, std::string_view category = {}) const noexcept {
-    if (number_ == 0) return Span();
+    if (!records()) return Span();
     return Span(name, category, number_);
   }
   void instant(std::string_view name, std::string_view category = {}) const noexcept {
-    if (number_ == 0 || platform::g_trace.load(std::memory_order_relaxed) == nullptr) return;
+    if (!records() || platform::g_trace.load(std::memory_order_relaxed) == nullptr) return;
     detail::Recorder::record(detail::TraceKind::kMoment, name, category, 0, number_, false);
   }
 
  private:
+  bool records() const noexcept { return number_ != 0 && session_ == detail::g_recorder.session(); }
+
+  std::uint32_t session_ = 0;  // the trace that ran when it was made
   std::uint64_t number_;
 };
 
@@ -143,19 +151,19 @@ class Track {
 // chrome://tracing. (These three are templates so that only who calls them compiles them.)
 template <class Path = std::string>
 void write_json(const Path& path) {
-  detail::write_file(path, detail::json_of(detail::Picture::take()));
+  detail::write_file(path, detail::json_of(detail::take_picture()));
 }
 
 // A stand-alone picture: one row for each thread, grouped by process.
 template <class Path = std::string>
 void write_svg(const Path& path, std::string_view title = {}) {
-  detail::write_file(path, detail::svg_of(detail::Picture::take(), title));
+  detail::write_file(path, detail::svg_of(detail::take_picture(), title));
 }
 
 // The same with characters, at most `width` columns wide; `out` takes a std::string by `<<`.
 template <class Out>
 void write_text(Out&& out, std::size_t width = 80) {
-  out << detail::text_of(detail::Picture::take(), width);
+  out << detail::text_of(detail::take_picture(), width);
 }
 
 }  // namespace nogil::trace

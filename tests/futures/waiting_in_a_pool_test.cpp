@@ -226,6 +226,29 @@ TEST(WaitingInAPool, tells_a_ring_of_five) {
   }
 }
 
+TEST(WaitingInAPool, tells_a_ring_through_several_pools) {
+  for (int round = 0; round < rounds(50); ++round) {
+    constexpr std::size_t kTasks = 3;
+    Pool pools[] = {Pool(1), Pool(1), Pool(1)};
+    Event go;
+    std::atomic<int> told{0};
+    Future<void> futures[kTasks];
+    for (std::size_t i = 0; i < kTasks; ++i) {
+      futures[i] = pools[i].submit([&, i] {
+        go.wait();
+        try {
+          futures[(i + 1) % kTasks].result();
+        } catch (const DeadlockError&) {
+          ++told;
+        }
+      });
+    }
+    go.set();
+    for (auto& future : futures) ASSERT_TRUE(future.wait(kPatience));
+    ASSERT_EQ(told, 1);
+  }
+}
+
 TEST(WaitingInAPool, does_not_take_a_crowd_for_a_ring) {
   Pool pool(4);
   for (int round = 0; round < rounds(200); ++round) {

@@ -21,15 +21,45 @@ TEST(WorkDeque, gives_its_owner_the_newest_and_thieves_the_oldest) {
   Deque deque;
   int items[3] = {};
   for (int& item : items) deque.push(&item);
-  EXPECT_EQ(deque.newest(), &items[2]);
   EXPECT_EQ(deque.steal(), &items[0]);
   EXPECT_EQ(deque.pop(), &items[2]);
   EXPECT_EQ(deque.size(), 1u);
   EXPECT_EQ(deque.pop(), &items[1]);
   EXPECT_EQ(deque.pop(), nullptr);
   EXPECT_EQ(deque.steal(), nullptr);
-  EXPECT_EQ(deque.newest(), nullptr);
   EXPECT_TRUE(deque.empty());
+}
+
+TEST(WorkDeque, gives_a_certain_task_back_if_it_is_the_newest) {
+  Deque deque;
+  int items[3] = {};
+  for (int& item : items) deque.push(&item);
+  EXPECT_FALSE(deque.take_back(&items[1], 0));
+  EXPECT_FALSE(deque.take_back(&items[2], 3));
+  EXPECT_TRUE(deque.take_back(&items[2], 2));
+  EXPECT_FALSE(deque.take_back(&items[2], 0));
+  EXPECT_EQ(deque.steal(), &items[0]);
+  EXPECT_EQ(deque.steal(), &items[1]);
+  EXPECT_FALSE(deque.take_back(&items[1], 0)) << "its slot still names it";
+  EXPECT_TRUE(deque.empty());
+}
+
+TEST(WorkDeque, gives_a_thief_several_if_it_is_long) {
+  Deque deque;
+  std::vector<int> items(100);
+  int* stolen[Deque::kMostStolen];
+  for (int i = 0; i < 20; ++i) deque.push(&items[static_cast<std::size_t>(i)]);
+  EXPECT_EQ(deque.steal(stolen, Deque::kMostStolen), 1u);
+  EXPECT_EQ(stolen[0], &items[0]);
+  for (std::size_t i = 20; i < 100; ++i) deque.push(&items[i]);
+  EXPECT_EQ(deque.steal(stolen, 5), 5u);
+  for (std::size_t i = 0; i < 5; ++i) EXPECT_EQ(stolen[i], &items[i + 1]);
+  EXPECT_EQ(deque.steal(stolen, Deque::kMostStolen), Deque::kMostStolen);
+  EXPECT_EQ(stolen[0], &items[6]);
+
+  // What is left is the owner's, newest first, down to the last.
+  for (std::size_t i = 100; i > 6 + Deque::kMostStolen; --i) ASSERT_EQ(deque.pop(), &items[i - 1]);
+  EXPECT_EQ(deque.pop(), nullptr);
 }
 
 TEST(WorkDeque, numbers_what_lies_in_it) {

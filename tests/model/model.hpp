@@ -268,6 +268,7 @@ struct EditedPlatform {
   // Only the compiler's business, as where membarrier is there.
   static void light_fence() noexcept {}
   static void heavy_fence() noexcept { Execution::running()->heavy_fence(); }
+  static void full_fence() noexcept { Execution::running()->full_fence(); }
 };
 
 using Platform = EditedPlatform<AsWritten>;

@@ -22,6 +22,7 @@ struct Item {
   int taken = 0;  // the scenario's own: not part of the model
 };
 
+// Two at a time, as soon as there are four.
 template <class P>
 class Items {
  public:
@@ -33,6 +34,12 @@ class Items {
   }
   bool pop() { return take(deque_.pop()); }
   bool steal() { return take(deque_.steal()); }
+  std::size_t steal_several() {
+    Item* items[2];
+    const std::size_t count = deque_.steal(items, 2);
+    for (std::size_t i = 0; i < count; ++i) take(items[i]);
+    return count;
+  }
 
   // Each of the first `count` was taken once, by somebody.
   void require_all_taken(std::size_t count) {
@@ -49,8 +56,8 @@ class Items {
     return true;
   }
 
-  Item items_[4];
-  WorkDeque<Item, P> deque_;
+  Item items_[13];
+  WorkDeque<Item, P, 2, 4> deque_;
 };
 
 // The owner and two thieves meet at the last item.
@@ -103,10 +110,65 @@ void grows_under_a_thief() {
   items.require_all_taken(3);
 }
 
+// The deque is long, so the thief takes two at once; and the owner, meanwhile, all.
+template <class P>
+void two_at_once() {
+  Items<P> items(8);
+  for (std::size_t i = 0; i < 5; ++i) items.push(i);
+  together(
+      [&] {
+        for (int i = 0; i < 4; ++i) items.pop();
+      },
+      [&] { items.steal_several(); });
+  items.require_all_taken(5);
+}
+
+template <class P>
+void two_thieves_take_several() {
+  Items<P> items(8);
+  for (std::size_t i = 0; i < 6; ++i) items.push(i);
+  together(
+      [&] {
+        items.pop();
+        items.pop();
+        items.pop();
+      },
+      [&] { items.steal_several(); }, [&] { items.steal_several(); });
+  items.require_all_taken(6);
+}
+
+// It becomes short, and long again with other items, while a thief is about to take two.
+template <class P>
+void short_and_long_again() {
+  Items<P> items(4);
+  for (std::size_t i = 0; i < 5; ++i) items.push(i);
+  together(
+      [&] {
+        for (int i = 0; i < 4; ++i) items.pop();
+        for (std::size_t i = 5; i < 13; ++i) items.push(i);
+      },
+      [&] { items.steal_several(); });
+  items.require_all_taken(13);
+}
+
 TEST(ModelWorkDeque, gives_each_item_to_one_thread) {
   EXPECT_TRUE(holds(the_last_item<Platform>));
   EXPECT_TRUE(holds(from_both_ends<Platform>, {.bounds = {.deviations = 5}}));
   EXPECT_TRUE(holds(grows_under_a_thief<Platform>, {.bounds = {.deviations = 5}}));
+}
+
+TEST(ModelWorkDeque, gives_several_at_once_to_one_thread) {
+  EXPECT_TRUE(holds(two_at_once<Platform>, {.bounds = {.deviations = 5}}));
+  EXPECT_TRUE(holds(two_thieves_take_several<Platform>));
+  EXPECT_TRUE(holds(short_and_long_again<Platform>, {.bounds = {.deviations = 5}}));
+
+  bool took_two = false;
+  EXPECT_TRUE(holds([&] {
+    Items<Platform> items(8);
+    for (std::size_t i = 0; i < 5; ++i) items.push(i);
+    took_two = items.steal_several() == 2;
+  }));
+  EXPECT_TRUE(took_two);
 }
 
 // ---- Mistakes that it must find ----------------------------------------------------------
@@ -135,11 +197,32 @@ struct TakesTheLastBlindly : nogil::model::Atomic<T> {
   }
 };
 
+// The owner comes near to the thieves' end, and lets them go on taking several.
+template <class T>
+struct GoesOnSharing : nogil::model::Atomic<T> {
+  using nogil::model::Atomic<T>::Atomic;
+  T fetch_and(T, std::memory_order order = std::memory_order_seq_cst) noexcept { return this->load(order); }
+};
+
+// The deque is long again, and shared again, though top is where it was. (Shared is the last
+// bit: here it is set from the beginning, and never goes.)
+template <class T>
+struct LooksTheSameAgain : nogil::model::Atomic<T> {
+  using nogil::model::Atomic<T>::Atomic;
+  bool compare_exchange_strong(T& expected, T desired, std::memory_order success, std::memory_order failure) noexcept {
+    const T seen = this->load(std::memory_order_relaxed);
+    if ((seen ^ expected) == 1) expected = seen, desired = (desired & ~T{1}) | (seen & 1);
+    return nogil::model::Atomic<T>::compare_exchange_strong(expected, desired, success, failure);
+  }
+};
+
 TEST(ModelWorkDeque, needs_each_part_of_its_protocol) {
   EXPECT_TRUE(fails("taken twice", from_both_ends<PlatformOf<WithoutOneOrder>>));
   EXPECT_TRUE(fails("", the_last_item<PlatformOf<TakesTheLastBlindly>>));
   EXPECT_TRUE(fails("", the_last_item<WithoutRelease>));
   EXPECT_TRUE(fails("", grows_under_a_thief<WithoutRelease>));
+  EXPECT_TRUE(fails("taken twice", two_at_once<PlatformOf<GoesOnSharing>>));
+  EXPECT_TRUE(fails("taken twice", short_and_long_again<PlatformOf<LooksTheSameAgain>>));
 }
 
 }  // namespace

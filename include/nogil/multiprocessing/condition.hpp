@@ -64,7 +64,7 @@ class Waiters {
   static void sleep(Place& place, Wait& wait) noexcept {
     for (platform::BasicBackoff<Platform> backoff(wait); !notified(place) && backoff.again();) {
     }
-    while (!notified(place) && wait.park(place.state, kWaiting)) {
+    while (!notified(place) && wait.park(place.state, kWaiting, "condition")) {
     }
   }
 

@@ -41,11 +41,9 @@ using nogil::MapOptions;
 
 namespace detail {
 
-// Starts it.
-template <Spread kSpread, class F, class... Ranges>
-auto chunked_map(const nogil::detail::Ref<PoolCore>& core, const ChunkedMapSetup& setup, F&& f, Ranges&&... ranges) {
-  using State = ChunkedMap<ChunkReader<kSpread, std::decay_t<F>, Ranges...>>;
-  nogil::detail::Ref<State> state(new State(core, setup, std::forward<F>(f), std::forward<Ranges>(ranges)...));
+template <class State, class... Parts>
+auto start_map(const nogil::detail::Ref<PoolCore>& core, const ChunkedMapSetup& setup, Parts&&... parts) {
+  nogil::detail::Ref<State> state(new State(core, setup, std::forward<Parts>(parts)...));
   state->start();
   return MapResults<State>(std::move(state));
 }

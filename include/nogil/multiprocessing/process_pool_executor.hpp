@@ -28,21 +28,19 @@
 
 #pragma once
 
+#include <signal.h>
+
 #include <chrono>
 #include <cstddef>
-#include <memory>
 #include <optional>
 #include <type_traits>
 #include <utility>
 #include <vector>
 
-#include "nogil/futures/future.hpp"
-#include "nogil/multiprocessing/detail/life.hpp"
-#include "nogil/multiprocessing/detail/pool_core.hpp"
+#include "nogil/multiprocessing/detail/open_pool.hpp"
 #include "nogil/multiprocessing/map.hpp"
 #include "nogil/multiprocessing/start_method.hpp"
 #include "nogil/platform/wait.hpp"
-#include "nogil/threading/cpu_count.hpp"
 
 namespace nogil::multiprocessing {
 
@@ -65,24 +63,19 @@ class ProcessPoolExecutor {
       : ProcessPoolExecutor(Options{.max_workers = max_workers}) {}
 
   // Throws RuntimeError if the start method cannot be used.
-  explicit ProcessPoolExecutor(Options options) { open(options, {}); }
+  explicit ProcessPoolExecutor(const Options& options) : core_(detail::open_pool(setup(options))) {}
 
   // Each worker first calls initializer(arguments...). If that throws, the pool is broken.
   template <class F, class... Arguments>
-  ProcessPoolExecutor(Options options, const F& initializer, const Arguments&... arguments) {
-    detail::Frame frame;
-    OutputArchive out(frame);
-    detail::save_call<detail::Result::kDropped>(out, initializer, arguments...);
-    if (!frame.files.empty()) throw ValueError("ProcessPoolExecutor: an initializer takes no shared objects");
-    open(options, {frame.bytes.data(), frame.bytes.data() + frame.bytes.size()});
-  }
+  ProcessPoolExecutor(const Options& options, const F& initializer, const Arguments&... arguments)
+      : core_(detail::open_pool(setup(options), initializer, arguments...)) {}
 
   ProcessPoolExecutor(const ProcessPoolExecutor&) = delete;
   ProcessPoolExecutor& operator=(const ProcessPoolExecutor&) = delete;
 
   // shutdown(true). In a process that was forked meanwhile: nothing.
   ~ProcessPoolExecutor() {
-    if (owner_ == detail::this_process()) shutdown();
+    if (core_.mine()) shutdown();
   }
 
   // The future of f(arguments...), called in a worker. Throws ValueError for a callable with
@@ -95,14 +88,7 @@ class ProcessPoolExecutor {
 
   template <class F, class... Arguments>
   auto submit(TaskOptions options, const F& f, const Arguments&... arguments) {
-    using R = std::decay_t<std::invoke_result_t<std::decay_t<const F&>&, detail::SentAs<const Arguments&>...>>;
-    auto task = std::make_unique<detail::PoolTaskOf<R>>(core_.get());
-    task->timeout = options.timeout.count() > 0 ? options.timeout : std::chrono::nanoseconds(0);
-    OutputArchive out(task->call);
-    detail::save_call<detail::Result::kSent>(out, f, arguments...);
-    Future<R> future = task->future();
-    core_->submit(std::move(task));
-    return future;
+    return core_.submit(options.timeout, f, arguments...);
   }
 
   // f of each element; of several ranges, of their first elements, their second ones, …, to
@@ -116,9 +102,10 @@ class ProcessPoolExecutor {
   template <class F, class... Ranges>
   requires(sizeof...(Ranges) > 0 && (nogil::detail::Iterable<std::remove_reference_t<Ranges>> &&
                                      ...)) auto map(const MapOptions& options, F&& f, Ranges&&... ranges) {
-    return detail::chunked_map<detail::Spread::kNo>(core_,
-                                                    {options.chunksize, options.buffersize, options.timeout.deadline()},
-                                                    std::forward<F>(f), std::forward<Ranges>(ranges)...);
+    using Reader = detail::ChunkReader<detail::Spread::kNo, std::decay_t<F>, Ranges...>;
+    return detail::start_map<detail::ChunkedMap<Reader>>(
+        core_.get(), {options.chunksize, options.buffersize, options.timeout.deadline()}, std::forward<F>(f),
+        std::forward<Ranges>(ranges)...);
   }
 
   // Takes no more tasks. wait: returns when all are done and the workers have ended.
@@ -147,18 +134,12 @@ class ProcessPoolExecutor {
   [[nodiscard]] std::size_t max_workers() const noexcept { return core_->options().max_workers; }
 
  private:
-  void open(const Options& options, std::vector<std::byte> initializer) {
-    const StartMethod method = detail::method_or_default(options.start_method);
-    detail::require_method(method);
-    const std::size_t workers = options.max_workers != 0 ? options.max_workers : static_cast<std::size_t>(cpu_count());
-    core_ = nogil::detail::Ref<detail::PoolCore>(new detail::PoolCore(
-        {workers, method, options.max_tasks_per_child, options.on_worker_death, options.max_retries},
-        std::move(initializer)));
-    owner_ = detail::this_process();
+  static detail::PoolSetup setup(const Options& options) {
+    return {options.max_workers, options.start_method, options.max_tasks_per_child, options.on_worker_death,
+            options.max_retries};
   }
 
-  nogil::detail::Ref<detail::PoolCore> core_;
-  detail::Who owner_ = 0;
+  detail::OpenPool core_;
 };
 
 }  // namespace nogil::multiprocessing

@@ -154,6 +154,13 @@ class InputArchive {
     }
     return std::move((*files_)[next_file_++]);
   }
+  // Whether it is among those that have not been read.
+  bool holds_file(int fd) const noexcept {
+    for (std::size_t i = next_file_; files_ != nullptr && i < files_->size(); ++i) {
+      if ((*files_)[i].get() == fd) return true;
+    }
+    return false;
+  }
   std::size_t left() const noexcept { return static_cast<std::size_t>(end_ - at_); }
   int& depth() noexcept { return depth_; }
 

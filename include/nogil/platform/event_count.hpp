@@ -52,10 +52,10 @@ class BasicEventCount {
   // Takes the announcement back.
   void cancel(Key key) noexcept { withdraw(key); }
 
-  // Sleeps until a notify(), or the limit is reached.
-  bool wait(Key key, BasicWait<Platform>& wait) noexcept {
+  // Sleeps until a notify(), or the limit is reached; a trace calls it a wait for `what`.
+  bool wait(Key key, BasicWait<Platform>& wait, const char* what = "queue") noexcept {
     if (sequence(state_.load(std::memory_order_acquire)) != key) return true;
-    const bool woken = wait.park(state_, key);
+    const bool woken = wait.park(state_, key, what);
     return !withdraw(key) || woken;
   }
 

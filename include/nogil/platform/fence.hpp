@@ -74,7 +74,7 @@ inline void full_fence() noexcept {
 
 // After the store, before the load, on the side that runs often.
 template <Scope kScope = Scope::kPrivate>
-void light_fence() noexcept {
+[[gnu::always_inline]] inline void light_fence() noexcept {
   if (membarrier_ready<kScope>()) [[likely]]
     std::atomic_signal_fence(std::memory_order_seq_cst);
   else full_fence();

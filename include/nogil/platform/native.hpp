@@ -17,6 +17,7 @@
 //   light_fence    the cheap side of an asymmetric fence, and its dear one: either the
 //   heavy_fence    light side's stores before it are seen by loads after the heavy one,
 //                  or the heavy side's by loads after the light one
+//   full_fence     one that pairs with itself, where both sides run seldom
 
 #pragma once
 
@@ -64,8 +65,9 @@ struct Machine {
 
   static std::uint32_t thread_id() { return platform::thread_id(); }
 
-  static void light_fence() noexcept { platform::light_fence<kScope>(); }
+  [[gnu::always_inline]] static void light_fence() noexcept { platform::light_fence<kScope>(); }
   static void heavy_fence() noexcept { platform::heavy_fence<kScope>(); }
+  static void full_fence() noexcept { platform::full_fence(); }
 };
 
 using Native = Machine<Scope::kPrivate>;

@@ -51,8 +51,8 @@ struct TraceSink {
   void (*end)(TraceToken token) noexcept;
   void (*moment)(TraceKind kind, std::string_view name, std::uint64_t number) noexcept;
 
-  // For a child process that does not inherit memory: a file descriptor of the trace's, or
-  // -1; and what the child calls with its own of the same file.
+  // For a child process that does not inherit memory: a file descriptor of the trace's that
+  // the caller closes, or -1; and what the child calls with its own of the same file.
   int (*file)() noexcept;
   void (*join)(int file, std::string_view process) noexcept;
 };

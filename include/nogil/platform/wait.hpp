@@ -15,8 +15,8 @@
 //     return try_acquire() || platform::within([this](Wait& wait) { return acquire_slow(wait); }, limits...);
 //   }
 //
-// and inside, a slow path sleeps with wait.park(word, expected), and gives up when that
-// returns false.
+// and inside, a slow path sleeps with wait.park(word, expected, "lock"), and gives up when
+// that returns false.
 //
 // Contract   A wait never ends early: with a clock that may be set, that clock is asked
 //            before giving up. A limit that has passed already, or a token that is
@@ -35,6 +35,7 @@
 #include "nogil/platform/chrono.hpp"
 #include "nogil/platform/deadline.hpp"
 #include "nogil/platform/native.hpp"
+#include "nogil/platform/trace_point.hpp"
 
 namespace nogil::platform {
 
@@ -84,6 +85,9 @@ class BasicStopSignal {
   typename Platform::Address word_{};  // written by the waiter before it sets kAsleep
 };
 
+// What a worker without work waits for: a trace shows that it is idle.
+inline constexpr const char* kForWork = "idle";
+
 // The limit of one wait, as slow paths see it. Lives on the waiter's stack.
 template <class Platform>
 class BasicWait {
@@ -124,23 +128,34 @@ class BasicWait {
   }
 
   // Sleeps while the word (the low half of a 64-bit one) equals `expected`; may return
-  // early for no reason. False: the limit is reached; take a last look and give up.
+  // early for no reason. False: the limit is reached; take a last look and give up. A trace
+  // that runs records it as a wait for `what`.
   template <class Word>
-  bool park(const Word& word, std::uint32_t expected) noexcept {
+  bool park(const Word& word, std::uint32_t expected, const char* what = "word") noexcept {
+    const TraceSpan span(kind_of(what), what, reinterpret_cast<std::uintptr_t>(&word));
     const bool in_time =
         stop_ != nullptr ? stop_->park(word, expected, deadline_) : Platform::futex_wait(word, expected, deadline_);
     return in_time || (ask_again_ != nullptr && !over());
   }
 
-  // The same, and returns true when `look_again` has come.
+  // The same, and returns true when `look_again` has come; *slept_through is whether nobody
+  // woke it before that, or before the limit.
   template <class Word>
-  bool park(const Word& word, std::uint32_t expected, Deadline look_again) noexcept {
+  bool park(const Word& word, std::uint32_t expected, Deadline look_again, const char* what = "word",
+            bool* slept_through = nullptr) noexcept {
+    const TraceSpan span(kind_of(what), what, reinterpret_cast<std::uintptr_t>(&word));
     const Deadline until = look_again.is_before(deadline_) ? look_again : deadline_;
-    return (stop_ != nullptr ? stop_->park(word, expected, until) : Platform::futex_wait(word, expected, until)) ||
-           !over();
+    const bool woken =
+        stop_ != nullptr ? stop_->park(word, expected, until) : Platform::futex_wait(word, expected, until);
+    if (slept_through != nullptr) *slept_through = !woken;
+    return woken || !over();
   }
 
  private:
+  static constexpr TraceKind kind_of(const char* what) noexcept {
+    return what == kForWork ? TraceKind::kIdle : TraceKind::kWait;
+  }
+
   Deadline deadline_ = Deadline::never();
   BasicStopSignal<Platform>* stop_ = nullptr;
   const void* when_ = nullptr;                         // a time_point of a clock that may be set, and

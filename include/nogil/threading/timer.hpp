@@ -39,7 +39,7 @@ class TimerDecision : public Counted {
   // In the timer's thread: waits for the time, or for somebody to cancel. Returns whether
   // the call is to be made.
   bool wait(platform::Wait wait) noexcept {
-    while (word_.load(std::memory_order_acquire) == kOpen && wait.park(word_, kOpen)) {
+    while (word_.load(std::memory_order_acquire) == kOpen && wait.park(word_, kOpen, "timer")) {
     }
     return decide(kCall) == kCall;
   }

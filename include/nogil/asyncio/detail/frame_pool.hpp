@@ -4,11 +4,10 @@
 // hardly ever leave the allocation out, and malloc is twice as slow where many tasks come
 // and go.
 //
-// Threads    Each thread keeps its own blocks. Memory may be freed in another thread than
-//            it was allocated in: every block comes from malloc.
-// Lifetime   A thread keeps blocks only while a loop runs in it, and at most kBytesKept;
-//            the end of the loop frees them.
-// Cost       Two loads and a store each way. Sizes above kLargest go to malloc.
+// Threads    Each loop has a pool, for the thread in which it runs. Memory may be freed in
+//            another thread, or when no loop runs: every block comes from malloc.
+// Lifetime   A pool keeps at most kBytesKept, until its loop ends.
+// Cost       A few loads and stores each way. Sizes above kLargest go to malloc.
 //
 // Off under AddressSanitizer, which finds a frame that is used after its end only if it
 // sees that end.
@@ -36,6 +35,18 @@ namespace nogil::asyncio::detail {
 
 class FramePool {
  public:
+  FramePool() = default;
+  FramePool(const FramePool&) = delete;
+  FramePool& operator=(const FramePool&) = delete;
+  ~FramePool() {
+    for (Block* first : free_) {
+      while (Block* const block = first) {
+        first = block->next;
+        std::free(block);
+      }
+    }
+  }
+
   static constexpr std::size_t kStep = 16;
   static constexpr std::size_t kLargest = 1024;
   static constexpr std::size_t kBytesKept = std::size_t{32} << 20;
@@ -48,14 +59,13 @@ class FramePool {
         kept_ -= kind * kStep;
         return block;
       }
-      size = kind * kStep;
     }
     return from_malloc(size);
   }
 
   void free(void* memory, std::size_t size) noexcept {
     const std::size_t kind = kind_of(size);
-    if (kind < kKinds && kept_ < limit_) {
+    if (kind < kKinds && kept_ < kBytesKept) {
       free_[kind] = ::new (memory) Block{free_[kind]};
       kept_ += kind * kStep;
     } else {
@@ -63,17 +73,10 @@ class FramePool {
     }
   }
 
-  // From now on keeps blocks; or none, and frees those it has.
-  void open() noexcept { limit_ = kBytesKept; }
-  void close() noexcept {
-    limit_ = 0;
-    for (Block*& first : free_) {
-      while (Block* const block = first) {
-        first = block->next;
-        std::free(block);
-      }
-    }
-    kept_ = 0;
+  // A whole number of steps, since a pool may get it back.
+  [[gnu::noinline]] static void* from_malloc(std::size_t size) {
+    if (void* const memory = std::malloc(size == 0 ? kStep : kind_of(size) * kStep)) return memory;
+    throw std::bad_alloc();
   }
 
   std::size_t kept() const noexcept { return kept_; }
@@ -86,16 +89,11 @@ class FramePool {
   static constexpr std::size_t kKinds = kLargest / kStep + 1;
   static constexpr std::size_t kind_of(std::size_t size) noexcept { return (size + kStep - 1) / kStep; }
 
-  [[gnu::noinline]] static void* from_malloc(std::size_t size) {
-    if (void* const memory = std::malloc(size)) return memory;
-    throw std::bad_alloc();
-  }
-
   Block* free_[kKinds] = {};
-  std::size_t kept_ = 0;   // bytes in the lists
-  std::size_t limit_ = 0;  // 0: no loop runs here
+  std::size_t kept_ = 0;  // bytes in the lists
 };
 
+// Of the loop that runs in this thread.
 [[gnu::visibility("default"), NOGIL_TLS_NEAR]] inline constinit thread_local FramePool* t_frame_pool = nullptr;
 
 inline void* allocate_frame(std::size_t size) {
@@ -103,12 +101,10 @@ inline void* allocate_frame(std::size_t size) {
   if (t_frame_pool != nullptr) [[likely]]
     return t_frame_pool->allocate(size);
 #endif
-  if (void* const memory = std::malloc(size == 0 ? 1 : (size + FramePool::kStep - 1) / FramePool::kStep * FramePool::kStep))
-    return memory;
-  throw std::bad_alloc();
+  return FramePool::from_malloc(size);
 }
 
-inline void free_frame(void* memory, std::size_t size) noexcept {
+inline void free_frame(void* memory, [[maybe_unused]] std::size_t size) noexcept {
 #if NOGIL_FRAME_POOL
   if (t_frame_pool != nullptr) [[likely]]
     return t_frame_pool->free(memory, size);

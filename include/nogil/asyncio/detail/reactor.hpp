@@ -69,6 +69,18 @@ class Reactor {
   virtual Moment now() noexcept = 0;
 };
 
+// A reactor that its loop owns: a base of the loop, as its LoopCore needs one to begin with.
+class LoopReactor {
+ protected:
+  explicit LoopReactor(Reactor* owned) noexcept : reactor_(owned) {}
+  LoopReactor(const LoopReactor&) = delete;
+  LoopReactor& operator=(const LoopReactor&) = delete;
+  ~LoopReactor() { delete reactor_; }
+
+ private:
+  Reactor* const reactor_;
+};
+
 class EpollReactor final : public Reactor {
  public:
   EpollReactor() : epoll_(::epoll_create1(EPOLL_CLOEXEC)), waker_(::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)) {
@@ -148,7 +160,7 @@ class EpollReactor final : public Reactor {
 
   const platform::Fd epoll_;
   const platform::Fd waker_;
-  [[maybe_unused]] bool exact_ = true;  // the kernel knows waits in nanoseconds
+  bool exact_ = true;  // the kernel knows waits in nanoseconds
 };
 
 }  // namespace nogil::asyncio::detail

@@ -45,6 +45,8 @@ class ReadyRing {
     slots_[tail_++ & mask()] = &node;
   }
 
+  bool empty() const noexcept { return size() == 0; }
+
   // The next one, or null where one was removed. Only if size() != 0.
   Ready* pop() noexcept {
     Ready* const node = slots_[head_++ & mask()];

@@ -63,7 +63,7 @@ class alignas(platform::kCacheLine) BlockCache {
     if (block == nullptr) [[unlikely]]
       return allocate_slow(kClass);
     shelf.free = block->next;
-    __builtin_prefetch(block->later, 1);
+    platform::prefetch_to_write(block->later);
     return block;
   }
 
@@ -72,11 +72,17 @@ class alignas(platform::kCacheLine) BlockCache {
   void free(void* place) noexcept {
     BlockCache* const owner = slab_of(place)->owner;
     if (owner == this) [[likely]] {
-      shelves_[kClass].free = ::new (place) Free{shelves_[kClass].free, place};
+      put_back<kClass>(place);
     } else {
       Free* const block = ::new (place) Free{nullptr, place};
       collect(kClass, block, owner);
     }
+  }
+
+  // Takes a block back that came from allocate() here. Only in the cache's own thread.
+  template <int kClass>
+  void put_back(void* place) noexcept {
+    shelves_[kClass].free = ::new (place) Free{shelves_[kClass].free, place};
   }
 
   // Gives others' blocks back now that did not fill a chain yet: for a thread that is
@@ -280,6 +286,16 @@ void free_block(void* place) noexcept {
     ::operator delete(place);
   } else {
     ::operator delete (place, std::align_val_t{kAlign});
+  }
+}
+
+// free_block() in the thread that has allocated it.
+template <std::size_t kSize, std::size_t kAlign>
+void free_own_block(void* place) noexcept {
+  if constexpr (constexpr int kClass = kBlockClass<kSize, kAlign>; kClass < 2) {
+    BlockCache::mine().template put_back<kClass>(place);
+  } else {
+    free_block<kSize, kAlign>(place);
   }
 }
 

@@ -95,7 +95,7 @@ class BasicArrivals {
       std::uint32_t seen = kNobody;
       if (next().compare_exchange_strong(seen, kAsleep, std::memory_order_acquire, std::memory_order_acquire) ||
           seen == kAsleep) {
-        in_time = wait.park(next(), kAsleep);
+        in_time = wait.park(next(), kAsleep, "futures");
       }
     }
     return ready();

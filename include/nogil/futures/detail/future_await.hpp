@@ -6,6 +6,8 @@
 
 #pragma once
 
+#include <atomic>
+#include <cstdint>
 #include <utility>
 
 #include "nogil/futures/detail/task_block.hpp"
@@ -110,6 +112,22 @@ inline void Continuation::told_of(Observer& self, TaskBlock& source) noexcept {
 
 // ---- Wait -------------------------------------------------------------------------------
 
+// An executor whose results have to be fetched, from another process, say, marks its tasks'
+// blocks with this bit in their executor(). Who waits for such a block calls its function,
+// which helps to fetch, for a moment, and never runs any task or callback.
+inline constexpr std::uintptr_t kFetched = 1;
+using Fetch = void (*)(TaskBlock& awaited) noexcept;
+
+// Null until there is such an executor.
+[[gnu::visibility("default")]] inline constinit std::atomic<Fetch> g_fetch{nullptr};
+
+inline bool wait_fetching(TaskBlock& block, platform::Wait& wait) noexcept {
+  if ((reinterpret_cast<std::uintptr_t>(block.executor()) & kFetched) != 0) {
+    if (const Fetch fetch = g_fetch.load(std::memory_order_relaxed)) fetch(block);
+  }
+  return block.wait(wait);
+}
+
 // What has to be done first, so that this block can become done.
 inline BlockRef root_of(TaskBlock& block) noexcept {
   BlockRef root;
@@ -125,7 +143,7 @@ inline BlockRef root_of(TaskBlock& block) noexcept {
   WaitHelper* const helper = t_wait_helper;
   for (;;) {
     run_continuations();
-    if (helper == nullptr) return block.wait(wait);
+    if (helper == nullptr) return wait_fetching(block, wait);
     if (block.done()) return true;
     const BlockRef root = root_of(block);
     if (!helper->help(root ? *root : block, wait.endless())) break;
@@ -135,7 +153,7 @@ inline BlockRef root_of(TaskBlock& block) noexcept {
     WaitHelper& helper;
     ~Awake() { helper.awake(); }
   } const awake{*helper};
-  return block.wait(wait);
+  return wait_fetching(block, wait);
 }
 
 // Until it is done. False: the limit was reached first. Throws what help() throws.

@@ -156,7 +156,7 @@ class FutureHandle {
   // ---- Wait ----
 
   // Until it is done; true, always. Throws nothing that the task threw, but DeadlockError
-  // if the wait closes a ring of tasks of one pool that wait for each other.
+  // if the wait closes a ring of tasks that wait for each other.
   bool wait() const {
     platform::Wait forever;
     return await(block("wait"), forever);

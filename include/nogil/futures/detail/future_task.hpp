@@ -95,6 +95,14 @@ class Task {
     return block;
   }
 
+  // The end of one that was never run and that nobody else knows, in the thread that made it.
+  static void take_apart(TaskBlock& block) noexcept {
+    call_of(block).~Call();
+    if constexpr (Call::kTakesToken) stop_of(block).~stop_source();
+    block.~TaskBlock();
+    free_own_block<kSize, kAlign>(&block);
+  }
+
  private:
   // The result takes the callable's place, unless it cannot be moved there.
   static constexpr bool kOverlaid =

@@ -252,7 +252,7 @@ class MapState final : public Counted {
         changed_.cancel(key);
         return true;
       }
-      if (!changed_.wait(key, wait)) return ready();
+      if (!changed_.wait(key, wait, "map")) return ready();
     }
     return true;
   }

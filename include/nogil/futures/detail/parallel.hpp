@@ -86,6 +86,21 @@ struct CallByReference {
   void operator()() const { static_cast<void>((*function)()); }
 };
 
+// The end of a fork whose second half is not to be taken back any more. With its ownership.
+[[gnu::noinline]] inline void join_fork(TaskBlock& block) {
+  const BlockRef mine(&block);
+  platform::Wait forever;
+  await(block, forever);
+  if (block.state() == FutureState::kFailed) std::rethrow_exception(payload<std::exception_ptr>(block));
+}
+
+// The same when the first half has thrown: the second is not begun any more.
+[[gnu::noinline, gnu::cold]] inline void abandon_fork(TaskBlock& block) noexcept {
+  const BlockRef mine(&block);
+  platform::Wait forever;
+  if (!block.cancel()) block.wait(forever);
+}
+
 // In a worker: the second is offered to others while the first runs here. Most of the time
 // nobody has taken it, and it is taken back, without a step that other threads could see.
 template <class F, class G>
@@ -95,31 +110,20 @@ void fork_and_join(Worker& worker, F& first, G& second) {
   try {
     worker.push(block);
   } catch (...) {
-    block.ask(TaskOp::kDestroy);
+    Task<Call>::take_apart(block);
     throw;
   }
   worker.pool().notify();
   try {
     static_cast<void>(first());
   } catch (...) {
-    if (worker.take_back(block)) {
-      block.ask(TaskOp::kDestroy);
-    } else {
-      platform::Wait forever;
-      if (!block.cancel()) block.wait(forever);
-      block.drop();
-    }
+    if (worker.take_back(block)) Task<Call>::take_apart(block);
+    else abandon_fork(block);
     throw;
   }
-  if (worker.take_back(block)) {
-    block.ask(TaskOp::kDestroy);
-    static_cast<void>(second());
-    return;
-  }
-  const BlockRef mine(&block);
-  platform::Wait forever;
-  await(block, forever);
-  if (block.state() == FutureState::kFailed) std::rethrow_exception(payload<std::exception_ptr>(block));
+  if (!worker.take_back(block)) return join_fork(block);
+  Task<Call>::take_apart(block);
+  static_cast<void>(second());
 }
 
 }  // namespace nogil::detail

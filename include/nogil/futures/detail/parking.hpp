@@ -21,8 +21,8 @@
 //            worker that searches, or looks again before it sleeps, or is woken; as long as
 //            each one that leaves_search() with true looks whether there is more work.
 // Cost       wanted(), when everybody works: a compiler barrier and one load. When one
-//            sleeps and another searches: one atomic step. sit_down(): one atomic step and a
-//            heavy fence (platform/fence.hpp).
+//            sleeps and another searches: a fence, but no step on what all share. sit_down():
+//            one atomic step and a heavy fence (platform/fence.hpp).
 
 #pragma once
 
@@ -127,7 +127,9 @@ class Parking {
   // look whether there is more work, and wake somebody for that.
   [[nodiscard]] bool leave_search() noexcept {
     const std::uint64_t seen = state_.fetch_sub(kSearcher, std::memory_order_acq_rel);
-    return searching(seen) == 1 && top(seen) != 0;
+    if (searching(seen) != 1 || top(seen) == 0) return false;
+    Platform::full_fence();  // against that of wanted_slow()
+    return true;
   }
 
   // Announces that it is about to sleep, and no longer searching if it was. It must look
@@ -181,11 +183,11 @@ class Parking {
   //   it sat down; and either the producer saw it seated, or that look sees W: that is what
   //   the light fence and the heavy one are for.
   //
-  //   Somebody searches: the producer changes state_ (wanted_slow) and finds the searcher
-  //   still counted. So the step that uncounts it comes later, and acquires the producer's:
-  //   the searcher sees W in the look that follows, be it before a sleep or, if it was the
-  //   last and leaves others asleep, in the one that leave_search() asks for. If it was not
-  //   the last one, the same is true of the others.
+  //   Somebody searches: the producer passes a fence (wanted_slow) and finds the searcher
+  //   still counted. So the step that uncounts it comes later, and there is a fence between
+  //   that and the look that follows, be it before a sleep or, if it was the last and leaves
+  //   others asleep, the one that leave_search() asks for: it sees W. If it was not the last
+  //   one, the same is true of the others.
   //
   //   Else the producer claims a seat. If all those on the stack are stale, nobody sleeps.
   //
@@ -218,9 +220,12 @@ class Parking {
     } while (!state_.compare_exchange_weak(seen, next, std::memory_order_acq_rel, std::memory_order_relaxed));
   }
 
-  // An atomic step, where a load would do but for its place in the order of steps.
+  // Another look, behind a fence. Not a step on state_: where workers outnumber cores, one
+  // that was woken may wait long for its turn, and until then every piece of work that the
+  // others make comes here.
   [[gnu::noinline]] bool wanted_slow() noexcept {
-    const std::uint64_t seen = state_.fetch_add(kChange, std::memory_order_acq_rel);
+    Platform::full_fence();
+    const std::uint64_t seen = state_.load(std::memory_order_relaxed);
     return searching(seen) == 0 && top(seen) != 0;
   }
 

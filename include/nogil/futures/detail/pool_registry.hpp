@@ -48,6 +48,19 @@ class RegisteredPool {
     throw BrokenThreadPool("ThreadPoolExecutor: its threads stayed in the process that this one was forked from");
   }
 
+  // Whether a block that is not done, and says that it belongs to `executor`, is a task of a
+  // ThreadPoolExecutor. (Then that is alive: it does not end before its tasks.)
+  static bool is_pool(const void* executor) noexcept {
+    const platform::RawGuard guard(s_lock);
+    for (const RegisteredPool* pool = s_first; pool != nullptr; pool = pool->next_) {
+      if (pool->executor_ == executor) return true;
+    }
+    return false;
+  }
+
+  // Guards what the workers of all pools note about whom they wait for (worker.hpp).
+  static platform::RawLock& waits_lock() noexcept { return s_waits_lock; }
+
  protected:
   // `executor`: what its blocks say whose they are.
   explicit RegisteredPool(const void* executor)
@@ -76,15 +89,23 @@ class RegisteredPool {
     void awake() noexcept override {}
   };
 
-  static void before_fork() noexcept { s_lock.lock(); }
-  static void after_fork_in_parent() noexcept { s_lock.unlock(); }
+  static void before_fork() noexcept {
+    s_waits_lock.lock();
+    s_lock.lock();
+  }
+  static void after_fork_in_parent() noexcept {
+    s_lock.unlock();
+    s_waits_lock.unlock();
+  }
   static void after_fork_in_child() noexcept {
     s_lock.reset_after_fork();
+    s_waits_lock.reset_after_fork();
     s_generation.fetch_add(1, std::memory_order_relaxed);
     if (t_wait_helper == nullptr && s_first != nullptr) t_wait_helper = ::new (s_orphan) Orphan;
   }
 
   static inline constinit platform::RawLock s_lock;
+  static inline constinit platform::RawLock s_waits_lock;                // taken before s_lock, if both are
   static inline constinit std::atomic<std::uint32_t> s_generation{0};    // how many forks led to this process
   static inline constinit RegisteredPool* s_first = nullptr;             // guarded by s_lock
   static inline constinit bool s_prepared = false;                       // guarded by s_lock

@@ -3,11 +3,11 @@
 //   Row row(pool, count, body, context);     // body(context, first, last) for pieces of [0, count)
 //   row.run();                               // until all are done
 //
-// The row is cut into as many parts as threads may take part. Each begins with a part of
-// its own and takes chunks from its front; one that has none left takes half of another's
-// rest from the back. So, where elements cost the same, each thread goes through one
-// stretch of memory, and finds it in its core's cache if it did the same stretch in the
-// last call; where they do not, nobody is idle while another has more than a chunk to do.
+// The row is cut into one part for each core that may take part. A thread begins with the
+// part of the core that it runs on and takes chunks from its front; when nothing is left
+// there, from the others'. So, where elements cost the same, each core goes through one
+// stretch of memory, and finds it in its cache if it did the same stretch in the last call,
+// be it by another thread; where they do not, nobody is idle while there is more to do.
 //
 // Threads    As many helpers as the machine has cores besides the caller's; all workers of
 //            a pool that has more workers than that, since who asked for them had a reason.
@@ -18,6 +18,8 @@
 // Lifetime   Lies on the caller's stack: no helper is left when run() returns.
 
 #pragma once
+
+#include <sched.h>
 
 #include <atomic>
 #include <cstddef>
@@ -46,7 +48,8 @@ class Row {
         count_(count),
         unit_((count >> 32) + 1),
         units_(static_cast<std::uint32_t>((count + unit_ - 1) / unit_)),
-        parts_(parts_for(pool, units_)) {
+        threads_(threads_for(pool, units_)),
+        parts_(parts_for(threads_)) {
     for (std::uint32_t i = 0; i < parts_; ++i) ::new (memory_ + i) Part{range(cut(i), cut(i + 1))};
   }
   Row(const Row&) = delete;
@@ -57,7 +60,7 @@ class Row {
   void run() {
     if (pool_.refuses() && !pool_.inside()) pool_.refuse();
     struct Helpers {
-      TaskBlock* blocks[kMostParts];
+      TaskBlock* blocks[kMostThreads];
       std::uint32_t count = 0;
 
       ~Helpers() {
@@ -70,7 +73,7 @@ class Row {
     };
     {
       Helpers helpers;
-      while (helpers.count + 1 < parts_) {
+      while (helpers.count + 1 < threads_) {
         TaskBlock* const block = submit_helper();
         if (block == nullptr) break;
         helpers.blocks[helpers.count++] = block;
@@ -81,7 +84,7 @@ class Row {
   }
 
  private:
-  static constexpr std::uint32_t kMostParts = 64;
+  static constexpr std::uint32_t kMostThreads = 64;
 
   struct Helper {
     Row* row;
@@ -104,12 +107,16 @@ class Row {
     return static_cast<std::uint32_t>(range >> 32);
   }
 
-  static std::uint32_t parts_for(const Pool& pool, std::uint32_t units) noexcept {
+  static std::uint32_t threads_for(const Pool& pool, std::uint32_t units) noexcept {
     const auto cores = static_cast<std::uint32_t>(platform::core_count());
     std::uint32_t threads = pool.size() + (pool.inside() ? 0 : 1);
     if (pool.size() <= cores && threads > cores) threads = cores;
-    if (threads > kMostParts) threads = kMostParts;
+    if (threads > kMostThreads) threads = kMostThreads;
     return units < threads ? (units == 0 ? 1 : units) : threads;
+  }
+  static std::uint32_t parts_for(std::uint32_t threads) noexcept {
+    const auto cores = static_cast<std::uint32_t>(platform::core_count());
+    return threads < cores ? threads : cores;
   }
 
   std::uint64_t cut(std::uint32_t part) const noexcept { return std::uint64_t{units_} * part / parts_; }
@@ -129,48 +136,32 @@ class Row {
 
   // One thread's whole share.
   void take_part() noexcept {
-    const std::uint32_t mine = next_.fetch_add(1, std::memory_order_relaxed);
-    if (mine >= parts_) return;
-    Pace pace(0, 1);
+    Pace pace(0, (threads_ + parts_ - 1) / parts_);
     pace.begin();
+    const int core = ::sched_getcpu();
+    const std::uint32_t home = core < 0 ? 0 : static_cast<std::uint32_t>(core) % parts_;
     try {
-      do {
-        while (take_chunk(part(mine), pace)) {
+      for (std::uint32_t i = 0; i < parts_; ++i) {
+        while (take_chunk(part(home + i < parts_ ? home + i : home + i - parts_), pace)) {
         }
-      } while (take_half(mine));
+      }
     } catch (...) {
       if (!failed_.exchange(true, std::memory_order_acq_rel)) error_ = std::current_exception();
     }
   }
 
-  bool take_chunk(std::atomic<std::uint64_t>& own, Pace& pace) {
-    std::uint64_t seen = own.load(std::memory_order_relaxed);
+  bool take_chunk(std::atomic<std::uint64_t>& from, Pace& pace) {
+    std::uint64_t seen = from.load(std::memory_order_relaxed);
     std::uint32_t count;
     do {
       if (first_of(seen) >= last_of(seen) || failed_.load(std::memory_order_relaxed)) return false;
       count = static_cast<std::uint32_t>(pace.next(last_of(seen) - first_of(seen)));
-    } while (!own.compare_exchange_weak(seen, seen + count, std::memory_order_relaxed));
+    } while (!from.compare_exchange_weak(seen, seen + count, std::memory_order_relaxed));
     const std::uint64_t first = first_of(seen) * unit_;
     const std::uint64_t last = first + count * unit_;
     body_(context_, first, last < count_ ? last : count_);
     pace.done(count);
     return true;
-  }
-
-  // Takes the back half of the rest of another's part for the own one, which is empty.
-  bool take_half(std::uint32_t mine) noexcept {
-    for (std::uint32_t i = 1; i < parts_; ++i) {
-      std::atomic<std::uint64_t>& other = part(mine + i < parts_ ? mine + i : mine + i - parts_);
-      std::uint64_t seen = other.load(std::memory_order_relaxed);
-      while (first_of(seen) < last_of(seen) && !failed_.load(std::memory_order_relaxed)) {
-        const std::uint32_t middle = first_of(seen) + (last_of(seen) - first_of(seen)) / 2;
-        if (other.compare_exchange_weak(seen, range(first_of(seen), middle), std::memory_order_relaxed)) {
-          part(mine).store(range(middle, last_of(seen)), std::memory_order_relaxed);
-          return true;
-        }
-      }
-    }
-    return false;
   }
 
   Pool& pool_;
@@ -179,11 +170,11 @@ class Row {
   const std::uint64_t count_;
   const std::uint64_t unit_;  // elements are counted in units, so that two numbers fit into one word
   const std::uint32_t units_;
+  const std::uint32_t threads_;
   const std::uint32_t parts_;
-  std::atomic<std::uint32_t> next_{0};  // the part of the next thread to come
   std::atomic<bool> failed_{false};
-  std::exception_ptr error_;   // by who has set failed_; read when all are gone
-  Memory memory_[kMostParts];  // a Part in the first parts_ of them
+  std::exception_ptr error_;     // by who has set failed_; read when all are gone
+  Memory memory_[kMostThreads];  // a Part in the first parts_ of them
 };
 
 }  // namespace nogil::detail

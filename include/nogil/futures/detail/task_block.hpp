@@ -208,6 +208,18 @@ class BasicTaskBlock {
   }
   void set(FutureState result) noexcept { complete(step_to(result) - step_to(FutureState::kSetting)); }
   void set_and_drop(FutureState result) noexcept { complete(step_to(result) - step_to(FutureState::kSetting) - kRef); }
+
+  // set() by who must not run others' code. True: there are observers, who wait for tell(), to
+  // be called once, by any thread; the block lives until then.
+  bool set_untold(FutureState result) noexcept {
+    const auto address = Platform::address(word_);
+    const std::uint64_t seen =
+        word_.fetch_add(step_to(result) - step_to(FutureState::kSetting), std::memory_order_acq_rel);
+    if ((seen & kWaiters) != 0) wake(address);
+    return (seen & kObserved) != 0;
+  }
+  void tell() noexcept { tell_observers(); }
+
   void unset(FutureState found) noexcept {
     word_.fetch_sub(step_to(FutureState::kSetting) - step_to(found), std::memory_order_release);
   }
@@ -356,7 +368,7 @@ bool BasicTaskBlock<Platform>::wait_slow(Wait& wait) noexcept {
         !word_.compare_exchange_weak(seen, seen | kWaiters, std::memory_order_acquire, std::memory_order_acquire)) {
       continue;
     }
-    in_time = wait.park(word_, static_cast<std::uint32_t>(seen | kWaiters));
+    in_time = wait.park(word_, static_cast<std::uint32_t>(seen | kWaiters), "future");
     seen = word_.load(std::memory_order_acquire);
   }
   return done(seen);

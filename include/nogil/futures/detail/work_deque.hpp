@@ -8,7 +8,7 @@
 // While the deque is long, a thief may take several tasks in one step. So where tasks are
 // tiny and many, owner and thief do not pass the same cache lines to and fro for each.
 //
-// Threads    push(), pop(), newest(), bottom() and top(): by the owner. The rest: by anybody.
+// Threads    push(), pop(), take_back(), bottom() and top(): by the owner. The rest: by anybody.
 // Ordering   What the owner did before a push() is visible to whoever gets the task.
 // Memory     Grows by doubling and never shrinks. Old arrays are kept until the end, as a
 //            thief may still be looking into one: together they are as large as the last.
@@ -60,24 +60,16 @@ class WorkDeque {
   // The newest task; null if there is none, or a thief was faster.
   Task* pop() noexcept {
     const Index last = bottom_.load(std::memory_order_relaxed) - 1;
-    if (last < known_top_) return nullptr;
+    return last < known_top_ ? nullptr : pop_last(last, array(std::memory_order_relaxed));
+  }
+
+  // pop(), if the newest one is this task and is number `from` or later. False: it is not, or a
+  // thief was faster.
+  bool take_back(Task* task, Index from) noexcept {
+    const Index last = bottom_.load(std::memory_order_relaxed) - 1;
+    if (last < known_top_ || last < from) return false;
     Array* const slots = array(std::memory_order_relaxed);
-    bottom_.exchange(last, std::memory_order_seq_cst);
-    std::uint64_t word = top_.load(std::memory_order_seq_cst);
-    if (shared_ && last - index(word) < kMost) [[unlikely]]
-      word = unshare();
-    if (index(word) < last) [[likely]]
-      return slots->get(last);
-    Task* task = nullptr;
-    if (index(word) == last) {  // thieves may want the same one
-      task = slots->get(last);
-      if (!top_.compare_exchange_strong(word, word + kOne, std::memory_order_seq_cst, std::memory_order_relaxed)) {
-        task = nullptr;
-      }
-    }
-    know_top(last + 1, slots->capacity);
-    bottom_.store(last + 1, std::memory_order_relaxed);
-    return task;
+    return slots->get(last) == task && pop_last(last, slots) != nullptr;
   }
 
   // The oldest task; null if there is none, or somebody else was faster.
@@ -108,13 +100,6 @@ class WorkDeque {
       return 0;
     }
     return static_cast<std::size_t>(count);
-  }
-
-  // What pop() would return, if no thief comes first.
-  Task* newest() const noexcept {
-    const Index bottom = bottom_.load(std::memory_order_relaxed);
-    if (bottom <= top()) return nullptr;
-    return array(std::memory_order_relaxed)->get(bottom - 1);
   }
 
   // The number of the next task to be pushed, and that of the oldest one there is, at least.
@@ -191,6 +176,29 @@ class WorkDeque {
     return std::bit_cast<std::uintptr_t>(pointer);
   }
   Array* array(std::memory_order order) const noexcept { return std::bit_cast<Array*>(array_.load(order)); }
+
+  // Takes the newest task, which has this number, unless a thief has taken it.
+  [[gnu::always_inline]] Task* pop_last(Index last, Array* slots) noexcept {
+    bottom_.exchange(last, std::memory_order_seq_cst);
+    std::uint64_t word = top_.load(std::memory_order_seq_cst);
+    if (shared_ && last - index(word) < kMost) [[unlikely]]
+      word = unshare();
+    if (index(word) < last) [[likely]]
+      return slots->get(last);
+    return pop_contended(last, slots, word);
+  }
+
+  // It is the only one, and thieves may want it, too; or they have taken it.
+  [[gnu::noinline]] Task* pop_contended(Index last, Array* slots, std::uint64_t word) noexcept {
+    Task* task = nullptr;
+    if (index(word) == last && top_.compare_exchange_strong(word, word + kOne, std::memory_order_seq_cst,
+                                                            std::memory_order_relaxed)) {
+      task = slots->get(last);
+    }
+    know_top(last + 1, slots->capacity);
+    bottom_.store(last + 1, std::memory_order_relaxed);
+    return task;
+  }
 
   // top has come as far as this, at least. push() looks again when the deque may be full, or
   // long enough to be shared.

@@ -13,7 +13,7 @@
 //            if nobody has begun it; else it sleeps. So it holds no lock that what it runs
 //            meanwhile could want, unless the author of the two tasks made it so; and a
 //            pool of any size gets to the end of any tree of tasks. Tasks that wait for
-//            each other in a ring get DeadlockError.
+//            each other in a ring, be it through several pools, get DeadlockError.
 // Stack      Tasks that run inside others that wait for them use up its stack. When half
 //            of it is gone, the next one gets another thread, a deputy, which stands in
 //            for the worker until that task has ended.
@@ -80,9 +80,7 @@ class alignas(2 * platform::kCacheLine) Worker final : public WaitHelper {
 
   // The same: takes a task off again, with the entry's ownership. False: it is not the newest
   // one any more.
-  bool take_back(TaskBlock& block) noexcept {
-    return deque_.newest() == &block && deque_.bottom() != batch_end_ && deque_.pop() != nullptr;
-  }
+  bool take_back(TaskBlock& block) noexcept { return deque_.take_back(&block, batch_end_); }
 
   // By anybody: the task that has been with it for longest, or null.
   TaskBlock* steal() noexcept { return deque_.steal(); }
@@ -125,6 +123,7 @@ class alignas(2 * platform::kCacheLine) Worker final : public WaitHelper {
   void found() noexcept;
   void measure_batch() noexcept;
   void run(TaskBlock& block) noexcept;
+  static FutureState call(TaskBlock& block) noexcept;
 
   bool help(TaskBlock& awaited, bool only) override;
   void awake() noexcept override;
@@ -132,6 +131,7 @@ class alignas(2 * platform::kCacheLine) Worker final : public WaitHelper {
   FutureState call_in_deputy(TaskBlock& block) noexcept;
   void find_stack() noexcept;
   bool stack_is_short() const noexcept;
+  void enter_wait(TaskBlock& awaited);
   bool waits_in_ring() noexcept;
 
   std::uint32_t tag() const noexcept { return index_ + 1; }
@@ -153,7 +153,7 @@ class alignas(2 * platform::kCacheLine) Worker final : public WaitHelper {
 
   const char* stack_middle_ = nullptr;  // addresses below are its second half
 
-  // What its task sleeps for, if another worker runs it; guarded by Pool::lock_.
+  // What its task sleeps for, if another worker runs it; guarded by Pool::waits_lock().
   TaskBlock* waits_for_ = nullptr;
 
   Thread thread_;

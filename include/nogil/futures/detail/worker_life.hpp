@@ -14,8 +14,11 @@
 #include "nogil/errors.hpp"
 #include "nogil/futures/detail/block_cache.hpp"
 #include "nogil/futures/detail/pool.hpp"
+#include "nogil/platform/cpu.hpp"
 #include "nogil/platform/raw_lock.hpp"
 #include "nogil/platform/text.hpp"
+#include "nogil/platform/trace_point.hpp"
+#include "nogil/platform/wait.hpp"
 #include "nogil/threading/excepthook.hpp"
 
 namespace nogil::detail {
@@ -119,8 +122,9 @@ inline TaskBlock* Worker::take_others(std::uint32_t most) noexcept {
     const std::size_t taken = victim->deque_.steal(tasks, most);
     if (taken == 0) continue;
     tasks_stolen.add(taken);
+    platform::trace_moment(platform::TraceKind::kSteal, "steal", taken);
     if (taken > 1) {
-      for (std::size_t t = 0; t < taken; ++t) __builtin_prefetch(tasks[t], 1);  // for writing
+      for (std::size_t t = 0; t < taken; ++t) platform::prefetch_to_write(tasks[t]);
       for (std::size_t t = 1; t < taken; ++t) deque_.push(tasks[t]);
       batch_end_ = deque_.bottom();
       pool_.notify();
@@ -195,7 +199,10 @@ inline void Worker::sleep() noexcept {
   sleeps.add();
   BlockCache::mine().flush();
   const auto begun = Clock::now();
-  pool_.parking_.sleep(seat_);
+  {
+    const platform::TraceSpan idle(platform::TraceKind::kIdle, platform::kForWork);
+    pool_.parking_.sleep(seat_);
+  }
   searching_ = true;
   if (long_looks_off_ != 0) --long_looks_off_;
   else patient_ = Clock::now() - begun < kLongLook;
@@ -212,9 +219,12 @@ inline void Worker::found() noexcept {
 inline void Worker::run(TaskBlock& block) noexcept {
   ++batch_run_;
   tasks_run.add();
-  if (block.has_one_owner()) return block.run(tag());  // posted: nobody will look
+  if (block.has_one_owner()) {  // posted: nobody will look
+    const platform::TraceSpan span(platform::TraceKind::kTask, "task");
+    return block.run(tag());
+  }
   if (!block.claim(tag())) return block.drop();
-  const FutureState result = block.call();
+  const FutureState result = call(block);
   // It counts as searching before it shows the result, so that who has seen that and makes
   // more work does not start another worker for it.
   if (deque_.empty() && pool_.inbox_.empty()) searching_ = pool_.parking_.enter_search(pool_.most_searching_);
@@ -223,9 +233,15 @@ inline void Worker::run(TaskBlock& block) noexcept {
   });
 }
 
+inline FutureState Worker::call(TaskBlock& block) noexcept {
+  const platform::TraceSpan span(platform::TraceKind::kTask, "task");
+  return block.call();
+}
+
 inline bool Worker::help(TaskBlock& awaited, bool only) {
   if (awaited.executor() != &pool_ || pool_.lost()) {
     Pool::require_reachable(awaited);
+    if (only) enter_wait(awaited);
     return false;
   }
   if (take_back(awaited)) {  // with its entry, so that this does not lie there stale
@@ -238,10 +254,16 @@ inline bool Worker::help(TaskBlock& awaited, bool only) {
     return true;
   }
   if (!only || awaited.done()) return awaited.done();
+  enter_wait(awaited);
+  return false;
+}
+
+// Notes what it is about to sleep for, until awake().
+inline void Worker::enter_wait(TaskBlock& awaited) {
   {
-    const platform::RawGuard guard(pool_.lock_);
+    const platform::RawGuard guard(Pool::waits_lock());
     waits_for_ = &awaited;
-    if (!waits_in_ring()) return false;
+    if (!waits_in_ring()) return;
     waits_for_ = nullptr;
   }
   throw DeadlockError(
@@ -251,21 +273,26 @@ inline bool Worker::help(TaskBlock& awaited, bool only) {
 }
 
 inline void Worker::awake() noexcept {
-  const platform::RawGuard guard(pool_.lock_);
+  const platform::RawGuard guard(Pool::waits_lock());
   waits_for_ = nullptr;
 }
 
 // Each worker whose newest task sleeps for a task of another one is a step; all of these
 // waits are for ever. So if they lead back here, and none of the tasks waited for is done,
-// that stays so. With the pool's lock, under which each of them came to wait, and will go.
+// that stays so. With the lock under which each of them came to wait, and will go.
 inline bool Worker::waits_in_ring() noexcept {
   const Worker* at = this;
-  for (std::uint32_t steps = 0; steps <= pool_.size_; ++steps) {
+  for (std::uint32_t steps = 0; steps <= Pool::kMostWorkers; ++steps) {
     TaskBlock* const awaited = at->waits_for_;
-    if (awaited == nullptr || awaited->executor() != &pool_ || awaited->done()) return false;
+    if (awaited == nullptr || awaited->done()) return false;
     const std::uint32_t runner = awaited->runner();
     if (runner == 0) return false;
-    at = pool_.worker(runner - 1);
+    const Pool* pool = &at->pool_;
+    if (awaited->executor() != pool) {
+      if (!Pool::is_pool(awaited->executor())) return false;
+      pool = static_cast<const Pool*>(awaited->executor());
+    }
+    at = pool->worker(runner - 1);
     if (at == this) return true;
   }
   return false;
@@ -275,7 +302,7 @@ inline bool Worker::waits_in_ring() noexcept {
 inline void Worker::run_awaited(TaskBlock& block, bool entry) {
   tasks_run.add();
   tasks_helped.add();
-  const FutureState result = stack_is_short() ? call_in_deputy(block) : block.call();
+  const FutureState result = stack_is_short() ? call_in_deputy(block) : call(block);
   if (entry) block.finish_and_drop(result);
   else block.finish(result);
 }
@@ -288,14 +315,14 @@ inline void Worker::run_awaited(TaskBlock& block, bool entry) {
       t_worker = this;
       t_wait_helper = this;
       find_stack();
-      result = block.call();
+      result = call(block);
     });
     deputy.start();
     deputy.join();
   } catch (...) {  // no thread is to be had: the rest of the stack must do
   }
   stack_middle_ = middle;
-  return result != FutureState::kPending ? result : block.call();
+  return result != FutureState::kPending ? result : call(block);
 }
 
 inline void Worker::find_stack() noexcept {

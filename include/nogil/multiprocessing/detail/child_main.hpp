@@ -17,6 +17,8 @@
 
 #include "nogil/multiprocessing/detail/call.hpp"
 #include "nogil/multiprocessing/detail/frame.hpp"
+#include "nogil/multiprocessing/detail/pipe_end.hpp"
+#include "nogil/multiprocessing/detail/trace_link.hpp"
 #include "nogil/multiprocessing/serialize.hpp"
 #include "nogil/platform/text.hpp"
 #include "nogil/threading/excepthook.hpp"
@@ -103,10 +105,11 @@ struct JobHead {
   ProcessInfo self;
   ProcessInfo parent;
   ::sigset_t mask;
+  TraceLink trace = TraceLink::mine();
 
   template <class Archive>
   void serialize(Archive& archive) {
-    archive(self.name, self.daemon, parent.name, parent.pid, parent.daemon, mask);
+    archive(self.name, self.daemon, parent.name, parent.pid, parent.daemon, mask, trace);
   }
 };
 
@@ -116,10 +119,12 @@ struct JobHead {
   int code = 1;
   std::string name = "?";
   try {
+    let_go_of_ends(&job);
     auto head = job.get<JobHead>();
     head.self.pid = ::getpid();
     name = head.self.name;
     settle_signals_and_input(head.mask);
+    head.trace.join(head.self.name);
     g_child_identity = new ChildIdentity{std::move(head.self), std::move(head.parent)};
     Frame nothing;
     OutputArchive dropped(nothing);

@@ -217,33 +217,4 @@ class ChunkReader {
   bool used_ = false;
 };
 
-// ---- How large --------------------------------------------------------------------------------
-
-// Many chunks for each worker, so that the work is balanced though elements may cost more or
-// less, and the first results come early; and none of many bytes.
-class ChunkSizes {
- public:
-  static constexpr std::size_t kMostBytes = 256 * 1024;
-  static constexpr std::size_t kMostFiles = 200;
-  static constexpr std::uint64_t kForEachWorker = 16;
-
-  // `fixed`: the size of each; 0: by `total`, the number of elements, or, where that is 0
-  // (nobody knows), by how many were read so far.
-  ChunkSizes(std::uint64_t fixed, std::uint64_t total, std::size_t workers) noexcept
-      : fixed_(fixed), parts_(kForEachWorker * workers), size_(fixed != 0 ? fixed : (total + parts_ - 1) / parts_) {}
-
-  // Whether a chunk is large enough, which has so many elements, of all those read.
-  bool full(std::uint64_t elements, std::uint64_t read, const Frame& frame) const noexcept {
-    if (frame.files.size() >= kMostFiles) return true;
-    if (fixed_ != 0) return elements >= fixed_;
-    if (frame.bytes.size() >= kMostBytes) return true;
-    return elements >= (size_ != 0 ? size_ : 1 + read / parts_);
-  }
-
- private:
-  const std::uint64_t fixed_;
-  const std::uint64_t parts_;
-  const std::uint64_t size_;
-};
-
 }  // namespace nogil::multiprocessing::detail

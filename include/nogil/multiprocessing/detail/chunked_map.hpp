@@ -14,13 +14,11 @@
 #include <deque>
 #include <memory>
 #include <optional>
-#include <type_traits>
 #include <utility>
 
 #include "nogil/errors.hpp"
-#include "nogil/multiprocessing/detail/chunk.hpp"
+#include "nogil/multiprocessing/detail/chunk_feed.hpp"
 #include "nogil/multiprocessing/detail/pool_core.hpp"
-#include "nogil/multiprocessing/detail/pool_task.hpp"
 #include "nogil/platform/deadline.hpp"
 #include "nogil/platform/wait.hpp"
 #include "nogil/threading/detail/ref.hpp"
@@ -34,6 +32,18 @@ struct ChunkedMapSetup {
   Late late = Late::kRefused;
 };
 
+// The pool goes on as long as this lives.
+class Feeding {
+ public:
+  explicit Feeding(nogil::detail::Ref<PoolCore> core) noexcept : core_(std::move(core)) { core_->add_feeder(); }
+  Feeding(const Feeding&) = delete;
+  Feeding& operator=(const Feeding&) = delete;
+  ~Feeding() { core_->remove_feeder(); }
+
+ private:
+  const nogil::detail::Ref<PoolCore> core_;
+};
+
 template <class Reader>
 class ChunkedMap final : public nogil::detail::Counted {
  public:
@@ -44,41 +54,39 @@ class ChunkedMap final : public nogil::detail::Counted {
   ChunkedMap(const nogil::detail::Ref<PoolCore>& core, const ChunkedMapSetup& setup, Parts&&... parts)
       : core_(core),
         setup_(setup),
-        reader_(std::forward<Parts>(parts)...),
-        sizes_(fixed_size(), setup.buffersize != 0 ? 0 : reader_.size(), core->options().max_workers) {}
+        feed_(setup.chunksize, setup.buffersize, core->options().max_workers, std::forward<Parts>(parts)...) {
+    if (setup.buffersize != 0 && setup.late == Late::kTaken) feeding_.emplace(core);
+  }
   ~ChunkedMap() override { stop(); }
 
   // Reads as many elements as it may, and submits them all.
   void start() {
     fill();
-    submit();
+    flush();
   }
 
-  bool at_end() const noexcept { return given_ == read_; }
+  bool at_end() const noexcept { return given_ == feed_.read(); }
 
   // The next result; waits for it. Throws what the callable threw, TimeoutError,
   // CancelledError, BrokenProcessPool, WorkerDied, and what submit() throws.
   decltype(auto) current() {
-    Results& results = front();
-    if (error_ < results.errors.size() && results.errors[error_].first == number_) {
-      std::rethrow_exception(results.errors[error_].second);
-    }
-    if constexpr (std::is_void_v<Value>) return nogil::detail::Nothing();
-    else return std::move(results.values[number_ - error_].value);
+    await_front();
+    const Chunk& chunk = chunks_.front();
+    chunk.future.result();  // throws what has failed the whole
+    Results& results = *results_of(chunk);
+    require_size(results, chunk.elements);
+    return cursor_.current(results);
   }
 
   // Goes on behind that result, and reads another element in its place.
   void advance() {
     await_front();
-    Chunk& chunk = chunks_.front();
-    if (const Results* const results = results_of(chunk)) {
-      if (error_ < results->errors.size() && results->errors[error_].first == number_) ++error_;
-    }
+    const Chunk& chunk = chunks_.front();
+    cursor_.advance(results_of(chunk));
     ++given_;
-    if (++number_ == chunk.elements) {
+    if (cursor_.number() == chunk.elements) {
       chunks_.pop_front();
-      number_ = 0;
-      error_ = 0;
+      cursor_ = {};
     }
     if (setup_.buffersize != 0) fill();
   }
@@ -87,7 +95,7 @@ class ChunkedMap final : public nogil::detail::Counted {
   void stop() noexcept {
     for (Chunk& chunk : chunks_) chunk.future.cancel();
     chunks_.clear();
-    draft_.reset();
+    feeding_.reset();
   }
 
  private:
@@ -96,56 +104,28 @@ class ChunkedMap final : public nogil::detail::Counted {
     std::uint64_t elements;
   };
 
-  // A chunk that grows.
-  struct Draft {
-    explicit Draft(PoolCore* core) : task(std::make_unique<ChunkTask<Value>>(core)), out(task->call) {}
-    std::unique_ptr<ChunkTask<Value>> task;
-    OutputArchive out;
-    std::uint64_t elements = 0;
-  };
-
-  // With a bound, there are chunks for all workers in it.
-  std::uint64_t fixed_size() const noexcept {
-    if (setup_.buffersize == 0) return setup_.chunksize;
-    if (setup_.chunksize == 0) return 1 + setup_.buffersize / (4 * core_->options().max_workers);
-    return setup_.chunksize < setup_.buffersize ? setup_.chunksize : setup_.buffersize;
-  }
-
-  bool has_room() const noexcept { return setup_.buffersize == 0 || read_ - given_ < setup_.buffersize; }
-
   void fill() {
-    while (!exhausted_ && has_room()) {
-      if (!draft_) {
-        draft_.emplace(core_.get());
-        reader_.write_head(draft_->out);
-      }
-      if (!reader_.read(draft_->out)) {
-        exhausted_ = true;
-        break;
-      }
-      ++read_;
-      ++draft_->elements;
-      if (sizes_.full(draft_->elements, read_, draft_->task->call)) submit();
-    }
+    feed_.fill(given_, [this](Frame&& frame, std::uint64_t elements) { submit(std::move(frame), elements); });
+  }
+  void flush() {
+    feed_.flush([this](Frame&& frame, std::uint64_t elements) { submit(std::move(frame), elements); });
   }
 
-  void submit() {
-    if (!draft_ || draft_->elements == 0) return;
-    Future<Results> future = draft_->task->future();
-    chunks_.push_back({future, draft_->elements});
-    std::unique_ptr<ChunkTask<Value>> task = std::move(draft_->task);
-    draft_.reset();
+  void submit(Frame&& frame, std::uint64_t elements) {
+    auto task = std::make_unique<ChunkTask<Value>>(core_.get());
+    task->call = std::move(frame);
+    Future<Results> future = task->future();
+    chunks_.push_back({future, elements});
     try {
       core_->submit(std::move(task), setup_.late);
     } catch (...) {
-      // These elements are read, and have the same exception each.
-      future.set_exception(std::current_exception());
+      future.set_exception(std::current_exception());  // the elements are read: each throws this
       throw;
     }
   }
 
   void await_front() {
-    if (chunks_.empty()) submit();
+    if (chunks_.empty()) flush();
     platform::Wait wait(setup_.deadline);
     if (!nogil::detail::await(*nogil::detail::FutureAccess::block(chunks_.front().future), wait)) {
       throw TimeoutError("map: the next result was not there in time");
@@ -158,27 +138,13 @@ class ChunkedMap final : public nogil::detail::Counted {
     return block.state() == FutureState::kFinished ? &nogil::detail::payload<Results>(block) : nullptr;
   }
 
-  // The results of the first chunk, when they are there. Throws what failed it.
-  Results& front() {
-    await_front();
-    const Chunk& chunk = chunks_.front();
-    chunk.future.result();
-    Results& results = *results_of(chunk);
-    if (results.size() != chunk.elements) throw_malformed("map: a worker sent another number of results");
-    return results;
-  }
-
   const nogil::detail::Ref<PoolCore> core_;
   const ChunkedMapSetup setup_;
-  Reader reader_;
-  const ChunkSizes sizes_;
-  std::optional<Draft> draft_;
+  ChunkFeed<Reader> feed_;
+  std::optional<Feeding> feeding_;
   std::deque<Chunk> chunks_;
-  std::uint64_t read_ = 0;      // elements
-  std::uint64_t given_ = 0;     // of these, results that were gone past
-  std::uint64_t number_ = 0;    // of the next result, in the first chunk
-  std::size_t error_ = 0;       // how many before it are exceptions
-  bool exhausted_ = false;
+  ChunkCursor<Value> cursor_{};  // in the first of them
+  std::uint64_t given_ = 0;      // results that were gone past
 };
 
 }  // namespace nogil::multiprocessing::detail

@@ -41,6 +41,12 @@ class Bytes {
   std::byte* data() noexcept { return heap_ != nullptr ? heap_ : near_; }
   std::size_t size() const noexcept { return size_; }
 
+  // So many fit before it must grow.
+  std::size_t room() const noexcept { return room_; }
+
+  // None, and as much room as before.
+  void clear() noexcept { size_ = 0; }
+
   // Room for `more` bytes at the end, which are part of it from now on.
   std::byte* extend(std::size_t more) {
     if (more > room_ - size_) [[unlikely]]
@@ -75,6 +81,33 @@ class Bytes {
 struct Frame {
   Bytes bytes;
   std::vector<platform::Fd> files;
+};
+
+// A frame that takes over the room which an earlier one of this thread had, and leaves its own
+// to the next: what is asked of the system for each large message, and given back, costs
+// more than the copying.
+class ReusedFrame {
+ public:
+  ReusedFrame() noexcept : frame_{std::move(spare()), {}} {}
+  ReusedFrame(const ReusedFrame&) = delete;
+  ReusedFrame& operator=(const ReusedFrame&) = delete;
+  ~ReusedFrame() {
+    frame_.bytes.clear();
+    if (frame_.bytes.room() <= kMostKept && frame_.bytes.room() > spare().room()) spare() = std::move(frame_.bytes);
+  }
+
+  Frame& operator*() noexcept { return frame_; }
+  Frame* operator->() noexcept { return &frame_; }
+
+ private:
+  static constexpr std::size_t kMostKept = std::size_t{4} << 20;
+
+  static Bytes& spare() noexcept {
+    static thread_local Bytes spare;
+    return spare;
+  }
+
+  Frame frame_;
 };
 
 }  // namespace nogil::multiprocessing::detail

@@ -35,20 +35,22 @@ struct SocketPair {
   }
 };
 
-// Sends the bytes of `message` and duplicates of the files. False: the other side is gone,
-// or takes nothing (with MSG_DONTWAIT).
-template <class Message>
-bool send_packet(int socket, const Message& message, const std::vector<int>& files = {}, int flags = 0) {
+// Room for the files of one message.
+struct alignas(::cmsghdr) FileRoom {
+  char bytes[CMSG_SPACE(kMostFiles * sizeof(int))];
+};
+
+// Sends the parts as one message, with duplicates of the files; as sendmsg() does.
+inline ::ssize_t send_parts(int socket, ::iovec* parts, std::size_t count, const std::vector<int>& files, int flags) {
   if (files.size() > kMostFiles) throw ValueError("multiprocessing: more than 250 shared objects in one message");
-  ::iovec part{const_cast<Message*>(&message), sizeof message};
-  alignas(::cmsghdr) char control[CMSG_SPACE(kMostFiles * sizeof(int))];
+  FileRoom room;
   ::msghdr header{};
-  header.msg_iov = &part;
-  header.msg_iovlen = 1;
+  header.msg_iov = parts;
+  header.msg_iovlen = count;
   if (!files.empty()) {
-    header.msg_control = control;
+    header.msg_control = room.bytes;
     header.msg_controllen = CMSG_SPACE(files.size() * sizeof(int));
-    std::memset(control, 0, header.msg_controllen);
+    std::memset(room.bytes, 0, header.msg_controllen);
     ::cmsghdr* const rights = CMSG_FIRSTHDR(&header);
     rights->cmsg_level = SOL_SOCKET;
     rights->cmsg_type = SCM_RIGHTS;
@@ -59,27 +61,28 @@ bool send_packet(int socket, const Message& message, const std::vector<int>& fil
   do {
     sent = ::sendmsg(socket, &header, MSG_NOSIGNAL | flags);
   } while (sent < 0 && errno == EINTR);
-  return sent == static_cast<::ssize_t>(sizeof message);
+  return sent;
 }
 
-// Waits for a message of exactly that size. False: the other side is gone, there is none
-// (with MSG_DONTWAIT), or it has another size. Files are appended.
-template <class Message>
-bool receive_packet(int socket, Message& message, std::vector<platform::Fd>* files = nullptr, int flags = 0) {
-  ::iovec part{&message, sizeof message};
-  alignas(::cmsghdr) char control[CMSG_SPACE(kMostFiles * sizeof(int))];
+// Receives one message into the parts, in order, as recvmsg() does, and appends its files. It
+// is `whole` if nothing was cut off.
+inline ::ssize_t receive_parts(int socket, ::iovec* parts, std::size_t count, std::vector<platform::Fd>* files,
+                               int flags, bool& whole) {
+  FileRoom room;
   ::msghdr header{};
-  header.msg_iov = &part;
-  header.msg_iovlen = 1;
+  header.msg_iov = parts;
+  header.msg_iovlen = count;
   if (files != nullptr) {
-    header.msg_control = control;
-    header.msg_controllen = sizeof control;
+    header.msg_control = room.bytes;
+    header.msg_controllen = sizeof room.bytes;
   }
   ::ssize_t received;
   do {
     received = ::recvmsg(socket, &header, MSG_CMSG_CLOEXEC | flags);
-  } while (received < 0 && errno == EINTR);
-  if (received < 0) return false;
+    // The kernel says ECONNRESET once, before what the other side sent and after it ended with
+    // messages of ours unread: they are there to be received all the same.
+  } while (received < 0 && (errno == EINTR || errno == ECONNRESET));
+  if (received < 0) return received;
   for (::cmsghdr* at = files != nullptr ? CMSG_FIRSTHDR(&header) : nullptr; at != nullptr;
        at = CMSG_NXTHDR(&header, at)) {
     if (at->cmsg_level != SOL_SOCKET || at->cmsg_type != SCM_RIGHTS) continue;
@@ -89,7 +92,29 @@ bool receive_packet(int socket, Message& message, std::vector<platform::Fd>* fil
       files->emplace_back(fd);
     }
   }
-  return received == static_cast<::ssize_t>(sizeof message) && (header.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) == 0;
+  whole = (header.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) == 0;
+  return received;
+}
+
+// Sends the bytes of `message` and duplicates of the files. False: the other side is gone,
+// or takes nothing (with MSG_DONTWAIT).
+template <class Message>
+bool send_packet(int socket, const Message& message, const std::vector<int>& files = {}, int flags = 0) {
+  ::iovec part{const_cast<Message*>(&message), sizeof message};
+  return send_parts(socket, &part, 1, files, flags) == static_cast<::ssize_t>(sizeof message);
+}
+
+// Waits for a message of exactly that size. False: the other side is gone, there is none
+// (with MSG_DONTWAIT), or it has another size: errno is EPIPE, EAGAIN or EBADMSG. Files are
+// appended.
+template <class Message>
+bool receive_packet(int socket, Message& message, std::vector<platform::Fd>* files = nullptr, int flags = 0) {
+  ::iovec part{&message, sizeof message};
+  bool whole = false;
+  const ::ssize_t received = receive_parts(socket, &part, 1, files, flags, whole);
+  if (received == static_cast<::ssize_t>(sizeof message) && whole) return true;
+  if (received >= 0) errno = received == 0 ? EPIPE : EBADMSG;
+  return false;
 }
 
 }  // namespace nogil::multiprocessing::detail

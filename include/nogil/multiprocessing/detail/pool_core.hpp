@@ -72,7 +72,7 @@ class PoolCore : public Child::Listener {
       const platform::RawGuard guard(lock_);
       if (broken_) std::rethrow_exception(broken_);
       if (over_ || (closed_ && late == Late::kRefused)) {
-        throw RuntimeError("ProcessPoolExecutor.submit: it was shut down");
+        throw RuntimeError("a pool of processes: it was shut down, and takes no more tasks");
       }
       task->id = ++last_id_;
       const bool limited = task->timeout.count() != 0;
@@ -98,6 +98,28 @@ class PoolCore : public Child::Listener {
       }
     }
     for (auto& task : cancelled) task->cancel();
+    bell_->ring();
+  }
+
+  // Somebody reads a range as its results are read, and will submit more of it, after close(),
+  // too. The pool does not end before that, unless somebody waits for its end: who does may be
+  // the one who reads.
+  void add_feeder() noexcept {
+    const platform::RawGuard guard(lock_);
+    ++feeders_;
+  }
+  void remove_feeder() noexcept {
+    {
+      const platform::RawGuard guard(lock_);
+      --feeders_;
+    }
+    bell_->ring();
+  }
+  void give_up_feeders() noexcept {
+    {
+      const platform::RawGuard guard(lock_);
+      joined_ = true;
+    }
     bell_->ring();
   }
 
@@ -162,6 +184,7 @@ class PoolCore : public Child::Listener {
   }
 
   void manage() noexcept {
+    platform::trace_moment(platform::TraceKind::kThreadName, "manager");
     for (bool over = false; !over;) {
       const std::uint32_t seen = bell_->look();
       std::vector<Outcome> outcomes;
@@ -176,7 +199,7 @@ class PoolCore : public Child::Listener {
         next_limit = enforce_limits();
         start = wants_worker();
         if (closed_ && backlog_.empty()) stop_idle_workers();
-        over = over_ = closed_ && backlog_.empty() && workers_.empty();
+        over = over_ = closed_ && backlog_.empty() && workers_.empty() && (feeders_ == 0 || joined_ || broken_);
       }
       bool busy = !outcomes.empty();
       conclude(outcomes);
@@ -299,11 +322,12 @@ class PoolCore : public Child::Listener {
     const std::uint64_t running = worker.link->running.load(std::memory_order_acquire) & ~WorkerState::kCondemned;
     const int exitcode = worker.child->exitcode();
     const int pid = worker.child->info().pid;
+    if (exitcode != 0) platform::trace_moment(platform::TraceKind::kDeath, "a worker died", std::uint64_t(pid));
     if (!worker.link->ready.load(std::memory_order_acquire)) {
       if (worker.refused) {
-        break_with("ProcessPoolExecutor: the initializer of a worker failed", worker.refused);
+        break_with("a pool of processes: the initializer of a worker failed", worker.refused);
       } else if (++false_starts_ >= kMostFalseStarts) {
-        break_with("ProcessPoolExecutor: workers die before they are ready", died(pid, exitcode));
+        break_with("a pool of processes: workers die before they are ready", died(pid, exitcode));
       }
     } else {
       false_starts_ = 0;
@@ -316,13 +340,13 @@ class PoolCore : public Child::Listener {
             {std::move(task),
              {},
              std::make_exception_ptr(TimeoutError(
-                 "ProcessPoolExecutor: the task took longer than its timeout, and its worker was killed"))});
+                 "a pool of processes: the task took longer than its timeout, and its worker was killed"))});
       } else if (options_.on_worker_death == OnWorkerDeath::retry && ++task->deaths <= options_.max_retries) {
         worker.out.push_front(std::move(task));
       } else {
         const std::exception_ptr error = died(pid, exitcode);
         if (options_.on_worker_death == OnWorkerDeath::break_pool) {
-          break_with("ProcessPoolExecutor: a worker died", error);
+          break_with("a pool of processes: a worker died", error);
         }
         outcomes.push_back({std::move(task), {}, error});
       }
@@ -434,7 +458,7 @@ class PoolCore : public Child::Listener {
     } catch (...) {
       const platform::RawGuard guard(lock_);
       if (!workers_.empty()) return false;
-      break_with("ProcessPoolExecutor: no worker could be started", std::current_exception());
+      break_with("a pool of processes: no worker could be started", std::current_exception());
       return true;
     }
   }
@@ -464,7 +488,9 @@ class PoolCore : public Child::Listener {
   std::uint64_t last_id_ = 0;
   int false_starts_ = 0;  // in a row, with no task done between them
   bool closed_ = false;
-  bool over_ = false;  // nothing is left to be done, and nobody to do it
+  std::size_t feeders_ = 0;
+  bool joined_ = false;  // nobody waits for the feeders
+  bool over_ = false;    // nothing is left to be done, and nobody to do it
   std::exception_ptr broken_;
   std::uint64_t last_worker_ = 0;  // the manager's
   nogil::detail::EventCore<platform::Native> ended_;

@@ -93,6 +93,12 @@ Future<R> future_of(BlockRef block) noexcept {
   return nogil::detail::FutureAccess::take_over<Future<R>>(*block.release());
 }
 
+// Moves the result out of a future that has finished, and that nobody else looks at.
+template <class R>
+R take_result(const Future<R>& finished) {
+  return std::move(nogil::detail::payload<R>(*nogil::detail::FutureAccess::block(finished)));
+}
+
 template <class R>
 struct LoadResult {
   static R load(InputArchive& in) { return detail::load<R>(in); }

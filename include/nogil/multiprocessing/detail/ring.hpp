@@ -75,9 +75,14 @@ class Bell {
   void wait(std::uint32_t seen, Wait& wait) noexcept {
     for (platform::BasicBackoff<Platform> backoff(wait); look() == seen && backoff.again();) {
     }
+    sleep(seen, wait);
+  }
+
+  // wait() that does not look around before it sleeps.
+  void sleep(std::uint32_t seen, Wait& wait) noexcept {
     if (look() != seen) return;
     sleepers_.fetch_add(1, std::memory_order_seq_cst);
-    if (rung_.load(std::memory_order_seq_cst) == seen) wait.park(rung_, seen);
+    if (rung_.load(std::memory_order_seq_cst) == seen) wait.park(rung_, seen, platform::kForWork);
     sleepers_.fetch_sub(1, std::memory_order_relaxed);
   }
 

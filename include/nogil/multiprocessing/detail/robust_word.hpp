@@ -107,9 +107,9 @@ Taking RobustWord<Platform>::lock_slow(std::uint64_t me, Wait& wait, Lives&& liv
       seen = word_.load(std::memory_order_relaxed);
     } else {
       mark = kSleepers;
-      const auto until = platform::Deadline::after(look);
-      in_time = wait.park(word_, static_cast<std::uint32_t>(seen), until);
-      const bool slept_through = until.passed();
+      bool slept_through = false;
+      in_time = wait.park(word_, static_cast<std::uint32_t>(seen), platform::Deadline::after(look), "lock",
+                          &slept_through);
       suspect = slept_through ? owner : kFree;
       if (!slept_through) look = kFirstLook;
       else if (look < kLongestLook) look *= 2;

@@ -129,6 +129,10 @@ struct HandleAccess {
   static int fd(const Handle<T>& handle) noexcept {
     return handle.memory_->fd();
   }
+  template <class T>
+  static const nogil::detail::Ref<SharedMapping>& memory(const Handle<T>& handle) noexcept {
+    return handle.memory_;
+  }
 };
 
 template <class H>

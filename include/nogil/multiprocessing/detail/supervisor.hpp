@@ -325,7 +325,7 @@ inline nogil::detail::Ref<Template> Supervisor::copy_into_template() {
   return made;
 }
 
-// Null: the template is gone.
+// Null: the template is gone, and the job has not begun.
 inline nogil::detail::Ref<Child> Supervisor::template_child(const Request& request,
                                                             const nogil::detail::Ref<Template>& from) {
   if (from->ended()) return {};
@@ -347,8 +347,9 @@ inline nogil::detail::Ref<Child> Supervisor::template_child(const Request& reque
     end(*from);
     return {};
   }
+  if (report.kind == Report::kNotStarted) platform::throw_errno("fork a process", report.status);
   if (report.kind != Report::kStarted || files.empty()) {
-    platform::throw_errno("fork a process", report.status != 0 ? report.status : EMFILE);
+    throw RuntimeError("multiprocessing: the process ended before its work began");
   }
   ProcessInfo info = request.info;
   info.pid = report.pid;

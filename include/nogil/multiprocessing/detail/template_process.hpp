@@ -24,13 +24,18 @@
 
 #include "nogil/multiprocessing/detail/handshake.hpp"
 #include "nogil/multiprocessing/detail/packet.hpp"
+#include "nogil/multiprocessing/detail/pipe_end.hpp"
 
 namespace nogil::multiprocessing::detail {
 
+// kStarted is sent by the child itself, with a pidfd, before it looks at its job; the rest by
+// the template. So a template that dies leaves no doubt: either the parent hears that the job
+// has begun, or the socket, which the child has too until then, ends without it, and the job
+// has not begun and never will. A kEnded without a kStarted before it says the same.
 struct Report {
   enum Kind : std::uint32_t { kStarted, kNotStarted, kEnded };
 
-  std::uint64_t id;  // the job's, for kStarted and kNotStarted
+  std::uint64_t id;  // the job's
   Kind kind;
   std::int32_t pid;
   std::int32_t status;  // as waitpid() tells, or errno for kNotStarted
@@ -42,6 +47,7 @@ class TemplateProcess {
   // Serves to the end of the parent, or of the socket, then ends this process.
   [[noreturn]] static void serve(platform::Fd socket, int parent) noexcept {
     die_with(parent);
+    let_go_of_ends(nullptr);
     TemplateProcess(std::move(socket)).loop();
   }
 
@@ -70,23 +76,27 @@ class TemplateProcess {
     JobPacket job;
     std::vector<platform::Fd> files;
     if (!receive_packet(socket_.get(), job, &files)) ::_exit(0);
+    jobs_.reserve(jobs_.size() + 1);
     const int me = ::getpid();
     const ::pid_t pid = ::fork();
     if (pid == 0) {
       die_with(me);
+      report_this_one(job.id);
       socket_.reset();
       ended_.reset();
       run_received_job(job, std::move(files));
     }
-    Report report{job.id, pid > 0 ? Report::kStarted : Report::kNotStarted, pid, pid > 0 ? 0 : errno, 0};
-    std::vector<int> sent;
-    platform::Fd pidfd;
-    if (pid > 0) {
-      // It cannot have been waited for yet: that is done here, by this thread.
-      pidfd = platform::Fd(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
-      if (pidfd) sent.push_back(pidfd.get());
+    if (pid > 0) jobs_.push_back({pid, job.id});
+    else if (!send_packet(socket_.get(), Report{job.id, Report::kNotStarted, pid, errno, 0})) ::_exit(0);
+  }
+
+  // In the child.
+  void report_this_one(std::uint64_t job) const noexcept {
+    const int pid = ::getpid();
+    const platform::Fd pidfd(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
+    if (!pidfd || !send_packet(socket_.get(), Report{job, Report::kStarted, pid, 0, 0}, {pidfd.get()})) {
+      ::_exit(kOrphaned);
     }
-    if (!send_packet(socket_.get(), report, sent)) ::_exit(0);
   }
 
   void report_the_ended() noexcept {
@@ -95,12 +105,29 @@ class TemplateProcess {
     }
     int status = 0;
     for (::pid_t pid; (pid = ::waitpid(-1, &status, WNOHANG)) > 0;) {
-      if (!send_packet(socket_.get(), Report{0, Report::kEnded, pid, status, 0})) ::_exit(0);
+      if (!send_packet(socket_.get(), Report{take_job_of(pid), Report::kEnded, pid, status, 0})) ::_exit(0);
     }
   }
 
+  std::uint64_t take_job_of(::pid_t pid) noexcept {
+    for (auto& one : jobs_) {
+      if (one.pid != pid) continue;
+      const std::uint64_t id = one.id;
+      one = jobs_.back();
+      jobs_.pop_back();
+      return id;
+    }
+    return 0;
+  }
+
+  struct Job {
+    ::pid_t pid;
+    std::uint64_t id;
+  };
+
   platform::Fd socket_;
   platform::Fd ended_;
+  std::vector<Job> jobs_;  // of the children that live
 };
 
 }  // namespace nogil::multiprocessing::detail

@@ -1,7 +1,8 @@
 // nogil/multiprocessing/detail/worker.hpp -- a process of a pool, and what it shares with its parent.
 //
 // Two rings: calls go one way, results the other, in the same order. What is too large for a
-// slot lies in a file in memory, which goes through a socket beside the rings.
+// slot lies in an arena, one for each direction. What is too large for that too, or has
+// files, lies in a file in memory, which goes through a socket beside the rings.
 //
 // No lock is shared: whenever the worker dies, each task is in exactly one of three places,
 //
@@ -26,6 +27,7 @@
 #include <utility>
 #include <vector>
 
+#include "nogil/multiprocessing/detail/arena.hpp"
 #include "nogil/multiprocessing/detail/call.hpp"
 #include "nogil/multiprocessing/detail/child_main.hpp"
 #include "nogil/multiprocessing/detail/exception_codec.hpp"
@@ -33,11 +35,13 @@
 #include "nogil/multiprocessing/detail/packet.hpp"
 #include "nogil/multiprocessing/detail/ring.hpp"
 #include "nogil/multiprocessing/detail/shared_object.hpp"
+#include "nogil/multiprocessing/detail/spinners.hpp"
 #include "nogil/multiprocessing/detail/verbs.hpp"
+#include "nogil/multiprocessing/detail/watch_bell.hpp"
 
 namespace nogil::multiprocessing::detail {
 
-enum class SlotKind : std::uint32_t { kBytes, kFile, kFailed, kFailedFile };
+enum class SlotKind : std::uint16_t { kBytes, kArena, kFile };
 
 struct Slot {
   static constexpr std::size_t kRoom = 240;
@@ -45,12 +49,11 @@ struct Slot {
   std::uint64_t id;  // of the task; 0: of no task (the initializer's error)
   std::uint32_t size;
   SlotKind kind;
-  std::byte bytes[kRoom];
+  std::uint16_t failed;    // the bytes are an exception
+  std::byte bytes[kRoom];  // of the message, or where in the arena it begins
 };
 
 struct WorkerState {
-  static constexpr std::uint64_t kCondemned = std::uint64_t{1} << 63;  // beside the id in `running`
-
   Ring<Platform, Slot, 64> requests;
   Ring<Platform, Slot, 64> responses;
   alignas(64) std::atomic<std::uint64_t> running{0};  // the id of the task that has begun; 0: none
@@ -61,25 +64,36 @@ struct WorkerState {
   Bell<Platform> requested;
 };
 
+// Two behind the state: for requests, then for responses.
+inline constexpr std::size_t kArenaSize = 8 << 20;
+
 inline std::int64_t monotonic_ns() noexcept {
   return std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::steady_clock::now().time_since_epoch())
       .count();
 }
 
-// Rung by workers for their parent: a response is there.
-class PoolBell : public Handle<Bell<Platform>> {
+// What all workers of a pool share with their parent.
+struct PoolSignals {
+  WatchBell<Platform> bell;  // a response is there
+  Spinners spinners;
+};
+
+class PoolBell : public Handle<PoolSignals> {
  public:
   PoolBell() : Handle(0) {}
   explicit PoolBell(Received received) : Handle(received) {}
-  Bell<Platform>* operator->() const noexcept { return &object(); }
+  WatchBell<Platform>* operator->() const noexcept { return &object().bell; }
+  Spinners& spinners() const noexcept { return object().spinners; }
 };
 
 // Both ends of a worker's lines: the parent has one, and sends the other to the worker.
 class WorkerLink : public Handle<WorkerState> {
  public:
-  WorkerLink(PoolBell bell, int socket) : Handle(0), bell_(std::move(bell)), socket_(socket) {}
+  WorkerLink(PoolBell bell, int socket) : Handle(2 * kArenaSize), bell_(std::move(bell)), socket_(socket) {}
   explicit WorkerLink(Received received)
-      : Handle(received), bell_(received), owned_(received.archive.read_file()), socket_(owned_.get()) {}
+      : Handle(received), bell_(received), owned_(received.archive.read_file()), socket_(owned_.get()) {
+    if (extra_size() < 2 * kArenaSize) throw DecodeError("multiprocessing: a worker's memory is too short");
+  }
   WorkerLink(const WorkerLink&) = delete;
   WorkerLink& operator=(const WorkerLink&) = delete;
   WorkerLink(WorkerLink&& other) noexcept
@@ -90,6 +104,8 @@ class WorkerLink : public Handle<WorkerState> {
 
   WorkerState* operator->() const noexcept { return &object(); }
   PoolBell& bell() noexcept { return bell_; }
+  std::byte* request_arena() const noexcept { return extra(); }
+  std::byte* response_arena() const noexcept { return extra() + kArenaSize; }
   int socket() const noexcept { return socket_; }
 
  private:
@@ -115,59 +131,83 @@ struct Adapter<WorkerLink> {
 // ---- A frame in a slot, or beside it -----------------------------------------------------
 
 // Puts it there; the slot's push() is the caller's. False: the socket takes nothing now.
-inline bool fill_slot(Slot& slot, int socket, std::uint64_t id, const Frame& frame, bool failed) {
+inline bool fill_slot(Slot& slot, ArenaWriter& arena, int socket, std::uint64_t id, const Frame& frame, bool failed) {
+  const std::size_t size = frame.bytes.size();
   slot.id = id;
-  slot.size = static_cast<std::uint32_t>(frame.bytes.size());
-  if (frame.bytes.size() <= Slot::kRoom && frame.files.empty()) {
-    slot.kind = failed ? SlotKind::kFailed : SlotKind::kBytes;
-    std::memcpy(slot.bytes, frame.bytes.data(), frame.bytes.size());
-    return true;
+  slot.size = static_cast<std::uint32_t>(size);
+  slot.failed = failed ? 1 : 0;
+  if (frame.files.empty()) {
+    if (size <= Slot::kRoom) {
+      slot.kind = SlotKind::kBytes;
+      std::memcpy(slot.bytes, frame.bytes.data(), size);
+      return true;
+    }
+    if (const auto begin = arena.take(size)) {
+      slot.kind = SlotKind::kArena;
+      std::memcpy(slot.bytes, &*begin, sizeof *begin);
+      std::memcpy(arena.at(*begin), frame.bytes.data(), size);
+      return true;
+    }
   }
-  slot.kind = failed ? SlotKind::kFailedFile : SlotKind::kFile;
-  const platform::Fd memory = make_memory_file(frame.bytes.data(), frame.bytes.size());
+  slot.kind = SlotKind::kFile;
+  const platform::Fd memory = make_memory_file(frame.bytes.data(), size);
   std::vector<int> files{memory.get()};
   for (const platform::Fd& file : frame.files) files.push_back(file.get());
-  return send_packet(socket, std::uint64_t{frame.bytes.size()}, files, MSG_DONTWAIT);
+  return send_packet(socket, std::uint64_t{size}, files, MSG_DONTWAIT);
 }
 
 // What came in a slot, apart from it.
-struct Arrived {
-  std::uint64_t id = 0;
-  bool failed = false;
-  std::vector<std::byte> bytes;  // or else
-  MappedFile file;
-  std::vector<platform::Fd> files;
+class Arrived {
+ public:
+  Arrived() noexcept {}
+  Arrived(Arrived&&) noexcept = default;
+  Arrived& operator=(Arrived&&) noexcept = default;
 
   // Takes it out of the ring's slot. Throws DecodeError if what lies beside it is missing.
-  static Arrived take(const Slot& slot, int socket) {
-    Arrived arrived;
-    arrived.id = slot.id;
-    arrived.failed = slot.kind == SlotKind::kFailed || slot.kind == SlotKind::kFailedFile;
-    if (slot.kind == SlotKind::kBytes || slot.kind == SlotKind::kFailed) {
-      const std::size_t size = slot.size <= Slot::kRoom ? slot.size : Slot::kRoom;
-      arrived.bytes.assign(slot.bytes, slot.bytes + size);
-      return arrived;
+  Arrived(const Slot& slot, const WorkerLink& link, std::byte* arena) : failed_(slot.failed != 0) {
+    if (slot.kind == SlotKind::kBytes) {
+      size_ = slot.size <= Slot::kRoom ? slot.size : Slot::kRoom;
+      std::memcpy(near_, slot.bytes, size_);
+    } else if (slot.kind == SlotKind::kArena) {
+      std::size_t begin;
+      std::memcpy(&begin, slot.bytes, sizeof begin);
+      piece_ = ArenaPiece(HandleAccess::memory(static_cast<const Handle<WorkerState>&>(link)), arena, kArenaSize, begin,
+                          slot.size);
+    } else {
+      std::uint64_t size = 0;
+      if (receive_packet(link.socket(), size, &files_, MSG_DONTWAIT) && !files_.empty()) {
+        file_ = MappedFile(files_.front(), static_cast<std::size_t>(size));
+        files_.erase(files_.begin());
+      }
+      if (!file_) throw_malformed("multiprocessing: the bytes of a message did not come");
     }
-    std::uint64_t size = 0;
-    if (!receive_packet(socket, size, &arrived.files, MSG_DONTWAIT) || arrived.files.empty()) {
-      throw_malformed("multiprocessing: the bytes of a message did not come");
-    }
-    arrived.file = MappedFile(arrived.files.front(), static_cast<std::size_t>(size));
-    arrived.files.erase(arrived.files.begin());
-    if (!arrived.file) throw_malformed("multiprocessing: the bytes of a message did not come");
-    return arrived;
   }
 
-  InputArchive archive() {
-    return file ? InputArchive(file.bytes(), file.size(), &files) : InputArchive(bytes.data(), bytes.size(), &files);
+  // It is an exception.
+  bool failed() const noexcept { return failed_; }
+
+  InputArchive archive() noexcept {
+    if (piece_) return InputArchive(piece_.bytes(), piece_.size(), &files_);
+    if (file_) return InputArchive(file_.bytes(), file_.size(), &files_);
+    return InputArchive(near_, size_, &files_);
   }
+
+ private:
+  bool failed_ = false;
+  std::uint32_t size_ = 0;
+  ArenaPiece piece_;
+  MappedFile file_;
+  std::vector<platform::Fd> files_;
+  std::byte near_[Slot::kRoom];
 };
 
 // ---- In the worker -------------------------------------------------------------------------
 
 class Worker {
  public:
-  explicit Worker(WorkerLink link) noexcept : link_(std::move(link)) {}
+  // `number`: which one of its pool.
+  Worker(WorkerLink link, std::uint32_t number) noexcept
+      : link_(std::move(link)), number_(number % Spinners::kWorkers), arena_(link_.response_arena(), kArenaSize) {}
 
   // Says that it is there, and works until it is told to stop.
   void serve() {
@@ -191,8 +231,9 @@ class Worker {
       const std::uint32_t seen = link_->requested.look();
       if (!link_->requests.empty()) return true;
       if (link_->stop.load(std::memory_order_acquire)) return false;
+      if (link_.bell().spinners().spin(number_, [&] { return link_->requested.look() != seen; })) continue;
       Wait forever;
-      link_->requested.wait(seen, forever);
+      link_->requested.sleep(seen, forever);
     }
   }
 
@@ -205,10 +246,11 @@ class Worker {
     bool failed = false;
     try {
       const SlotOwner slot(link_);
-      Arrived request = Arrived::take(link_->requests.first(), link_.socket());
+      Arrived request(link_->requests.first(), link_, link_.request_arena());
       slot.give_back();
       InputArchive in = request.archive();
       OutputArchive out(result);
+      const platform::TraceSpan span(platform::TraceKind::kTask, "task", id);
       run_call(in, out);
     } catch (...) {
       failed = true;
@@ -245,23 +287,25 @@ class Worker {
   // There is room: the parent has no more tasks out than there are slots.
   void respond(std::uint64_t id, const Frame& frame, bool failed) {
     try {
-      while (!fill_slot(link_->responses.next(), link_.socket(), id, frame, failed)) ::usleep(100);
+      while (!fill_slot(link_->responses.next(), arena_, link_.socket(), id, frame, failed)) ::usleep(100);
     } catch (...) {
       Frame error;
       OutputArchive out(error);
       save_exception(out, std::current_exception());
-      while (!fill_slot(link_->responses.next(), link_.socket(), id, error, true)) ::usleep(100);
+      while (!fill_slot(link_->responses.next(), arena_, link_.socket(), id, error, true)) ::usleep(100);
     }
     link_->responses.push();
     link_.bell()->ring();
   }
 
   WorkerLink link_;
+  const std::uint32_t number_;
+  ArenaWriter arena_;
 };
 
 // What a worker's process runs. `initializer` is a frame with a call, or empty.
-inline void worker_main(WorkerLink link, std::vector<std::byte> initializer) {
-  Worker worker(std::move(link));
+inline void worker_main(WorkerLink link, std::uint32_t number, std::vector<std::byte> initializer) {
+  Worker worker(std::move(link), number);
   if (!initializer.empty()) {
     try {
       InputArchive in(initializer.data(), initializer.size());

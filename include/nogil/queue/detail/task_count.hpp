@@ -85,7 +85,7 @@ class TaskCount {
           !state_.compare_exchange_weak(seen, seen | kJoiners, std::memory_order_acquire, std::memory_order_acquire)) {
         continue;
       }
-      in_time = wait.park(state_, static_cast<std::uint32_t>(seen | kJoiners));
+      in_time = wait.park(state_, static_cast<std::uint32_t>(seen | kJoiners), "queue.join");
       seen = state_.load(std::memory_order_acquire);
     }
     return true;

@@ -106,7 +106,7 @@ class BarrierCore {
   // Sleeps until the futex word is not as in `seen`, which is then read anew.
   bool sleep(std::uint64_t& seen, Wait& wait) noexcept {
     if ((seen & kSleepers) == 0 && !step(seen, seen | kSleepers)) return true;
-    const bool in_time = wait.park(state_, low(seen | kSleepers));
+    const bool in_time = wait.park(state_, low(seen | kSleepers), "barrier");
     seen = state_.load(std::memory_order_acquire);
     return in_time;
   }

@@ -76,7 +76,7 @@ bool EventCore<Platform>::wait_slow(Wait& wait) {
         !state_.compare_exchange_weak(seen, seen | kSleepers, std::memory_order_acquire, std::memory_order_acquire)) {
       continue;
     }
-    in_time = wait.park(state_, seen | kSleepers);
+    in_time = wait.park(state_, seen | kSleepers, "event");
     seen = state_.load(std::memory_order_acquire);
   }
   return over();

@@ -101,7 +101,7 @@ bool OwnerWord<Platform>::lock_slow(std::uint32_t me, Wait& wait, BeforeSleep&& 
         seen |= kSleepers;
       }
     } else if (in_time) {
-      in_time = wait.park(word_, seen);
+      in_time = wait.park(word_, seen, "lock");
       seen = in_time ? spin(wait) : word_.load(std::memory_order_relaxed);
     } else {
       return false;  // the mark is set, for those who go on sleeping

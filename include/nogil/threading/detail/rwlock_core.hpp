@@ -162,7 +162,7 @@ bool RWLockCore<Platform>::acquire_read_slow(Wait& wait) {
     if ((seen & kTurn) != turn) return true;  // admitted
     const bool enters = reader_may_enter(seen);
     if (!enters && in_time) {
-      in_time = wait.park(reader_gate_, gate);
+      in_time = wait.park(reader_gate_, gate, "rwlock to read");
       continue;
     }
     const std::uint64_t next = seen - kWaitingReader + (enters ? kReader : 0);
@@ -182,7 +182,7 @@ bool RWLockCore<Platform>::acquire_write_slow(std::uint32_t me, Wait& wait) {
     std::uint64_t seen = state_.load(std::memory_order_relaxed);
     const bool enters = free(seen);
     if (!enters && in_time) {
-      in_time = wait.park(writer_gate_, gate);
+      in_time = wait.park(writer_gate_, gate, "rwlock to write");
       continue;
     }
     const std::uint64_t next = seen - kWaitingWriter + (enters ? kWriter + me : 0);

@@ -126,7 +126,7 @@ bool SemaphoreCore<Platform>::acquire_slow(Wait& wait) {
         return true;
       }
     } else if (in_time) {
-      in_time = wait.park(state_, 0);
+      in_time = wait.park(state_, 0, "semaphore");
       seen = state_.load(std::memory_order_relaxed);
     } else if (state_.compare_exchange_weak(seen, seen - kWaiter, std::memory_order_relaxed,
                                             std::memory_order_relaxed)) {

@@ -25,6 +25,7 @@
 #include "nogil/platform/native.hpp"
 #include "nogil/platform/text.hpp"
 #include "nogil/platform/thread_id.hpp"
+#include "nogil/platform/trace_point.hpp"
 #include "nogil/platform/wait.hpp"
 #include "nogil/threading/detail/ref.hpp"
 #include "nogil/threading/excepthook.hpp"
@@ -263,6 +264,7 @@ inline void ThreadState::enroll() {
 
 // (no_sanitize: g++ checks the reference to a forced unwinding, behind which is no object.)
 __attribute__((no_sanitize("null"))) inline void ThreadState::work() {
+  const platform::TraceSpan life(platform::TraceKind::kThread, "thread");
   try {
     if (run_ != nullptr) platform::call_bound(run_, object_);
     else run_target();
@@ -300,7 +302,7 @@ inline bool ThreadState::wait_finished(platform::Wait& wait) noexcept {
   platform::BasicBackoff<platform::Native> backoff(wait);
   while (!finished() && backoff.again()) {
   }
-  for (bool in_time = !wait.immediate(); !finished() && in_time;) in_time = wait.park(phase_, kRunning);
+  for (bool in_time = !wait.immediate(); !finished() && in_time;) in_time = wait.park(phase_, kRunning, "thread");
   return finished();
 }
 

@@ -29,7 +29,7 @@ class WaitList {
       }
       std::uint32_t seen = kAwake;
       if (!state_.compare_exchange_strong(seen, kAsleep, std::memory_order_acquire, std::memory_order_acquire)) return;
-      while (!notified() && wait.park(state_, kAsleep)) {
+      while (!notified() && wait.park(state_, kAsleep, "condition")) {
       }
     }
 

@@ -22,9 +22,10 @@
 #include <unistd.h>
 
 #include <atomic>
-#include <chrono>
+#include <cerrno>
 #include <cstdint>
 #include <cstdlib>
+#include <ctime>
 #include <new>
 #include <string>
 #include <string_view>
@@ -39,8 +40,9 @@
 namespace nogil::trace::detail {
 
 inline std::int64_t now_ns() noexcept {
-  return std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::steady_clock::now().time_since_epoch())
-      .count();
+  std::timespec now;
+  ::clock_gettime(CLOCK_MONOTONIC, &now);
+  return std::int64_t{now.tv_sec} * 1'000'000'000 + now.tv_nsec;
 }
 
 // A thread's place in a trace. Belongs to the thread, and to each of its spans that is open.
@@ -109,17 +111,21 @@ class Recorder {
     return segment_;
   }
 
-  // The descriptor of the trace that runs, or -1.
+  // A descriptor of the trace that runs, for the caller to close, or -1.
   int file() noexcept {
     const platform::RawGuard guard(lock_);
-    return runs_here() ? segment_->fd() : -1;
+    return runs_here() ? ::fcntl(segment_->fd(), F_DUPFD_CLOEXEC, 0) : -1;
   }
 
-  // A new track's number; 0: no trace runs.
-  std::uint64_t new_track() noexcept {
+  // A new track's number, and its session; 0: no trace runs.
+  std::uint64_t new_track(std::uint32_t& session) noexcept {
     const platform::RawGuard guard(lock_);
+    session = session_.load(std::memory_order_relaxed);
     return runs_here() ? segment_->new_number() : 0;
   }
+
+  // Changes with each trace that this process begins, or joins.
+  std::uint32_t session() const noexcept { return session_.load(std::memory_order_relaxed); }
 
   // Records what began now, and ends at `end`. Null record: there is no room, or no trace.
   static platform::TraceToken record(TraceKind kind, std::string_view name, std::string_view category,
@@ -262,9 +268,7 @@ inline void Recorder::stop() noexcept {
 }
 
 inline void Recorder::join(int file, std::string_view process) noexcept {
-  // A forked process may have it already: then its descriptor is of the same file.
-  const platform::Fd mine(::fcntl(file, F_DUPFD_CLOEXEC, 0));
-  Segment* const segment = mine ? Segment::open(platform::Fd(::fcntl(file, F_DUPFD_CLOEXEC, 0))) : nullptr;
+  Segment* const segment = Segment::open(platform::Fd(::fcntl(file, F_DUPFD_CLOEXEC, 0)));
   if (segment == nullptr) return;
   Segment* old = nullptr;
   {

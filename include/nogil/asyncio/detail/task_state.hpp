@@ -1,0 +1,138 @@
+// nogil/asyncio/detail/task_state.hpp -- a task that gives a T.
+
+#pragma once
+
+#include <coroutine>
+#include <exception>
+#include <string>
+#include <utility>
+
+#include "nogil/asyncio/coro.hpp"
+#include "nogil/asyncio/detail/task_base.hpp"
+#include "nogil/errors.hpp"
+#include "nogil/threading/current_thread.hpp"
+#include "nogil/threading/excepthook.hpp"
+
+namespace nogil::asyncio::detail {
+
+// To the excepthook, as one of this thread that nobody catches.
+[[gnu::noinline, gnu::cold]] inline void report_unhandled(const std::exception_ptr& error) noexcept {
+  nogil::detail::report_exception(error, current_thread().name());
+}
+
+// A completion that keeps a result.
+template <class T, class Base>
+class ResultState : public Base {
+ public:
+  using value_type = T;
+
+  const std::exception_ptr& error() const noexcept final { return result_.error(); }
+
+  // The result, once it is done; or throws what it ended with. Nobody needs to report it any more.
+  std::add_lvalue_reference_t<const T> see() {
+    check("result");
+    return result_.see();
+  }
+
+  // The same for the last one who asks: moved out, unless others have handles and it can be copied.
+  T take() {
+    check("result");
+    if constexpr (std::is_void_v<T> || std::is_reference_v<T>) {
+      return result_.take();
+    } else if constexpr (std::is_copy_constructible_v<T>) {
+      if (!this->has_one_owner()) return result_.see();
+    }
+    return result_.take();
+  }
+
+  // Throws CancelledError or InvalidStateError.
+  void check(const char* asked) {
+    this->mark_retrieved();
+    if (this->state() == DoneState::kCancelled) [[unlikely]]
+      throw CancelledError();
+    if (!this->done()) [[unlikely]]
+      throw InvalidStateError((platform::Text() << asked << "(): it is not done").take());
+  }
+
+ protected:
+  using Base::Base;
+  ~ResultState() override {
+    if (this->failed() && !this->retrieved()) [[unlikely]]
+      report_unhandled(result_.error());
+  }
+
+  Result<T> result_;
+};
+
+template <class T>
+class TaskState final : public ResultState<T, TaskBase> {
+ public:
+  // Owned by its loop, and by the caller.
+  TaskState(LoopCore& loop, CoroHandle<T> owned) : ResultState<T, TaskBase>(loop, owned), root_(owned) {}
+
+  const Origin& origin() const noexcept override { return root_.promise().origin(); }
+
+ private:
+  ~TaskState() override = default;
+
+  void finish() noexcept override {
+    ResultPromise<T>& promise = root_.promise();
+    DoneState state = DoneState::kFinished;
+    if (promise.cancelled() || (this->take_late_cancel() && !promise.result().failed())) {
+      state = DoneState::kCancelled;
+    } else {
+      this->result_.take_over(promise.result());
+      if (this->result_.failed()) state = DoneState::kFailed;
+    }
+    end(state);
+  }
+
+  void finish_unstarted() noexcept override { end(DoneState::kCancelled); }
+
+  void end(DoneState state) noexcept {
+    root_.destroy();
+    root_ = nullptr;
+    this->loop().delist(*this);
+    this->complete(state);
+    this->drop();
+  }
+
+  CoroHandle<T> root_;  // null once it is done
+};
+
+// co_await task: until it is done. To cancel the one who waits is to cancel the task.
+template <class T, bool kTake>
+class Join : public Waiter, private DoneNode {
+ public:
+  explicit Join(Owned<TaskState<T>> task) noexcept : Waiter(kKind), DoneNode(&told), joined_(std::move(task)) {}
+  Join(const Join&) = default;
+  ~Join() {
+    if (listed()) joined_->remove(*this);
+  }
+
+  bool await_ready() const {
+    if (!joined_) [[unlikely]]
+      throw RuntimeError("await: there is no task here: default-made, or moved from");
+    return joined_->done();
+  }
+  void await_suspend(std::coroutine_handle<> awaiting) {
+    if (joined_.get() == t_here.task) throw RuntimeError("Task cannot await on itself: " + joined_->name());
+    if (&joined_->loop() != t_here.loop) throw RuntimeError(joined_->name() + " belongs to another event loop");
+    joined_->add(*this);
+    suspend(awaiting);
+  }
+  std::conditional_t<kTake, T, std::add_lvalue_reference_t<const T>> await_resume() {
+    throw_if_cancelled();
+    if constexpr (kTake) return joined_->take();
+    else return joined_->see();
+  }
+
+ private:
+  static void told(DoneNode& node, Completion&) noexcept { static_cast<Join&>(node).wake(); }
+  static bool cancel(Waiter& self) { return static_cast<Join&>(self).joined_->cancel(); }
+  static constexpr Kind kKind = {&cancel, "task"};
+
+  Owned<TaskState<T>> joined_;
+};
+
+}  // namespace nogil::asyncio::detail

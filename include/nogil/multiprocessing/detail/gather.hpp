@@ -1,0 +1,135 @@
+// nogil/multiprocessing/detail/gather.hpp -- the results of several chunks, put together in one.
+//
+// What Pool::map() and its kin wait for: a future of a vector, or of nothing, that is done
+// when the last chunk is. If calls threw, it fails with the exception of the first of them
+// in the order of the arguments, whichever came first in time.
+
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <exception>
+#include <memory>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include "nogil/multiprocessing/detail/chunk_feed.hpp"
+#include "nogil/multiprocessing/detail/pool_core.hpp"
+#include "nogil/threading/detail/ref.hpp"
+
+namespace nogil::multiprocessing::detail {
+
+template <class R>
+class Gather final : public nogil::detail::Counted {
+ public:
+  using All = typename std::conditional_t<std::is_void_v<R>, std::type_identity<void>,
+                                          std::type_identity<std::vector<R>>>::type;
+
+  // One chunk's; written by who concludes it.
+  struct Part {
+    ChunkResults<R> results{};
+    std::exception_ptr error{};
+    std::uint64_t elements = 0;
+  };
+
+  explicit Gather(void* pool) : block_(PoolBlock<All>::make(pool)) {}
+
+  Future<All> future() const { return future_of<All>(block_); }
+
+  // By the thread that makes it: another chunk, or all were there.
+  Part& expect(std::uint64_t elements) {
+    parts_.emplace_back().elements = elements;
+    left_.fetch_add(1, std::memory_order_relaxed);
+    return parts_.back();
+  }
+  void all_expected() { one_is_done(); }
+  // Or: they will not all be there.
+  void abandon() noexcept { block_->cancel(); }
+
+  // False: nobody wants it.
+  bool begin() noexcept {
+    const FutureState found = block_->start_or_notify_cancel();
+    return found == FutureState::kPending || found == FutureState::kRunning;
+  }
+
+  // By each chunk, once. The last of them finishes the future.
+  void one_is_done() {
+    if (left_.fetch_sub(1, std::memory_order_acq_rel) != 1) return;
+    set_pool_block(*block_, [this] {
+      for (const Part& part : parts_) {
+        if (part.error) std::rethrow_exception(part.error);
+        if (!part.results.errors.empty()) std::rethrow_exception(part.results.errors.front().second);
+      }
+      if constexpr (std::is_void_v<R>) {
+        nogil::detail::construct_result<void>(*block_);
+      } else {
+        All all;
+        std::size_t size = 0;
+        for (const Part& part : parts_) size += part.results.values.size();
+        all.reserve(size);
+        for (Part& part : parts_) {
+          for (auto& one : part.results.values) all.push_back(std::move(one.value));
+        }
+        nogil::detail::construct_result<All>(*block_, std::move(all));
+      }
+    });
+    parts_.clear();
+  }
+
+ private:
+  const BlockRef block_;
+  std::deque<Part> parts_;  // which stay where they are
+  std::atomic<std::size_t> left_{1};  // chunks, and one for all_expected()
+};
+
+template <class R>
+class GatheredTask final : public PoolTask {
+ public:
+  GatheredTask(nogil::detail::Ref<Gather<R>> to, typename Gather<R>::Part& part) : to_(std::move(to)), part_(part) {}
+
+  bool begin() noexcept override { return to_->begin(); }
+  void cancel() noexcept override { fail(std::make_exception_ptr(CancelledError("Pool.map: it was cancelled"))); }
+  void succeed(InputArchive& in) override {
+    ChunkResults<R> results = LoadChunk<R>::load(in);
+    require_size(results, part_.elements);
+    part_.results = std::move(results);
+    to_->one_is_done();
+  }
+  void fail(std::exception_ptr error) noexcept override {
+    part_.error = std::move(error);
+    to_->one_is_done();
+  }
+
+ private:
+  const nogil::detail::Ref<Gather<R>> to_;
+  typename Gather<R>::Part& part_;
+};
+
+// Reads all there is to read, and submits it. Throws what reading throws, and what submit()
+// throws: then what was submitted before is not wanted any more.
+template <class Reader, class... Parts>
+auto gather(PoolCore& core, std::uint64_t chunksize, Parts&&... parts) {
+  using R = typename Reader::Result;
+  const nogil::detail::Ref<Gather<R>> all(new Gather<R>(&core));
+  ChunkFeed<Reader> feed(chunksize, 0, core.options().max_workers, std::forward<Parts>(parts)...);
+  const auto send = [&](Frame&& frame, std::uint64_t elements) {
+    auto task = std::make_unique<GatheredTask<R>>(all, all->expect(elements));
+    task->call = std::move(frame);
+    core.submit(std::move(task));
+  };
+  try {
+    feed.fill(0, send);
+    feed.flush(send);
+  } catch (...) {
+    all->abandon();
+    throw;
+  }
+  auto future = all->future();
+  all->all_expected();
+  return future;
+}
+
+}  // namespace nogil::multiprocessing::detail

@@ -1,0 +1,214 @@
+// tests/asyncio/run_test.cpp -- after CPython's test_runners.py.
+
+#include "nogil/asyncio/run.hpp"
+
+#include <gtest/gtest.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <stdexcept>
+#include <string>
+#include <utility>
+
+#include "asyncio/support/excepthook.hpp"
+#include "asyncio/support/virtual_time.hpp"
+#include "nogil/asyncio/sleep.hpp"
+
+namespace nogil::asyncio {
+namespace {
+
+using namespace std::chrono_literals;
+using testing::Log;
+using testing::Reported;
+
+Coro<int> number(int n) {
+  co_await yield();
+  co_return n;
+}
+
+TEST(Run, gives_what_the_coroutine_returns_and_throws_what_it_throws) {
+  EXPECT_EQ(run(number(3)), 3);
+  const auto fail = []() -> Coro<> {
+    co_await yield();
+    throw std::runtime_error("main");
+  };
+  EXPECT_THROW(run(fail()), std::runtime_error);
+  const auto cancelled = []() -> Coro<> {
+    current_task().cancel();
+    co_await yield();
+  };
+  EXPECT_THROW(run(cancelled()), CancelledError);
+}
+
+TEST(Run, cancels_the_other_tasks_at_the_end_and_awaits_them) {
+  Log log;
+  const auto other = [](Log& to) -> Coro<> {
+    try {
+      co_await sleep(1h);
+    } catch (const CancelledError&) {
+      to.push_back("cancelled");
+    }
+    co_await sleep(1ms);
+    to.push_back("clean");
+  };
+  const auto amain = [](auto make, Log& to) -> Coro<int> {
+    create_task(make(to));
+    co_await yield();
+    to.push_back("main");
+    co_return 1;
+  };
+  EXPECT_EQ(run(amain(other, log)), 1);
+  EXPECT_EQ(log, (Log{"main", "cancelled", "clean"}));
+}
+
+TEST(Run, reports_what_the_other_tasks_throw_then) {
+  Reported reported;
+  const auto other = []() -> Coro<> {
+    try {
+      co_await sleep(1h);
+    } catch (const CancelledError&) {
+    }
+    throw std::runtime_error("cleanup");
+  };
+  const auto amain = [](auto make) -> Coro<> {
+    create_task(make());
+    co_await yield();
+  };
+  run(amain(other));
+  EXPECT_EQ(reported.texts, Log{"std::runtime_error: cleanup"});
+}
+
+TEST(Run, refuses_inside_a_running_loop) {
+  const auto amain = []() -> Coro<> {
+    EXPECT_THROW(run(number(1)), RuntimeError);
+    Runner runner;
+    EXPECT_THROW(runner.run(number(1)), RuntimeError);
+    co_return;
+  };
+  run(amain());
+}
+
+TEST(Run, returns_what_cannot_be_copied) {
+  const auto amain = []() -> Coro<std::unique_ptr<int>> { co_return std::make_unique<int>(6); };
+  EXPECT_EQ(*run(amain()), 6);
+}
+
+TEST(Runner, runs_several_coroutines_in_one_loop) {
+  Log log;
+  const auto worker = [](Log& to) -> Coro<> {
+    for (;;) {
+      to.push_back("step");
+      co_await yield();
+    }
+  };
+  const auto start = [](auto make, Log& to) -> Coro<Task<>> {
+    const Task<> task = create_task(make(to));
+    co_await yield();
+    co_return task;
+  };
+  Runner runner;
+  EventLoop* const loop = &runner.get_loop();
+  const Task<> task = runner.run(start(worker, log));
+  const auto steps = log.size();
+  EXPECT_EQ(runner.run(number(2)), 2);
+  EXPECT_GT(log.size(), steps);
+  EXPECT_EQ(&runner.get_loop(), loop);
+  EXPECT_FALSE(task.done());
+  runner.close();
+  EXPECT_TRUE(task.cancelled());
+  runner.close();
+  EXPECT_THROW(static_cast<void>(runner.get_loop()), RuntimeError);
+  EXPECT_THROW(runner.run(number(1)), RuntimeError);
+}
+
+// ---- SIGINT -------------------------------------------------------------------------------
+
+// A process of its own, since it is about the main thread and how a program ends. The exit
+// status, or minus the signal that ended it.
+template <class Body>
+int in_a_process(Body body) {
+  const pid_t child = ::fork();
+  if (child == 0) {
+    ::signal(SIGINT, SIG_DFL);
+    int status = 99;
+    try {
+      status = body();
+    } catch (...) {
+    }
+    ::_exit(status);
+  }
+  int status = 0;
+  ::waitpid(child, &status, 0);
+  return WIFSIGNALED(status) ? -WTERMSIG(status) : WEXITSTATUS(status);
+}
+
+Coro<> interrupted(bool* clean) {
+  ::raise(SIGINT);
+  try {
+    co_await sleep(1h);
+  } catch (const CancelledError&) {
+  }
+  co_await sleep(1ms);
+  *clean = true;
+  throw CancelledError();
+}
+
+TEST(RunInterrupted, lets_the_coroutine_clean_up_and_throws_keyboard_interrupt) {
+  EXPECT_EQ(in_a_process([] {
+              bool clean = false;
+              try {
+                run(interrupted(&clean));
+              } catch (const KeyboardInterrupt&) {
+                struct sigaction now {};
+                ::sigaction(SIGINT, nullptr, &now);
+                return clean && now.sa_handler == SIG_DFL ? 42 : 1;
+              }
+              return 2;
+            }),
+            42);
+}
+
+TEST(RunInterrupted, returns_if_the_coroutine_goes_on) {
+  EXPECT_EQ(in_a_process([] {
+              const auto amain = []() -> Coro<int> {
+                ::raise(SIGINT);
+                try {
+                  co_await sleep(1h);
+                } catch (const CancelledError&) {
+                }
+                co_return 43;
+              };
+              return run(amain());
+            }),
+            43);
+}
+
+TEST(RunInterrupted, twice_ends_the_program) {
+  EXPECT_EQ(in_a_process([] {
+              const auto amain = []() -> Coro<int> {
+                ::raise(SIGINT);
+                ::raise(SIGINT);
+                co_return 1;
+              };
+              return run(amain());
+            }),
+            -SIGINT);
+}
+
+TEST(RunInterrupted, leaves_a_handler_of_the_programs_own_alone) {
+  EXPECT_EQ(in_a_process([] {
+              static volatile sig_atomic_t seen = 0;
+              ::signal(SIGINT, [](int) { seen = 1; });
+              const auto amain = []() -> Coro<int> {
+                ::raise(SIGINT);
+                co_await sleep(1ms);
+                co_return seen != 0 ? 44 : 1;
+              };
+              return run(amain());
+            }),
+            44);
+}
+
+}  // namespace
+}  // namespace nogil::asyncio

@@ -1,0 +1,146 @@
+// Tests of nogil::mp::Connection in one process; between processes: pipe_test.cpp.
+
+#include "nogil/multiprocessing/connection.hpp"
+
+#include <gtest/gtest.h>
+#include <poll.h>
+
+#include <chrono>
+#include <memory>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "multiprocessing/support/processes.hpp"
+#include "nogil/multiprocessing/pipe.hpp"
+
+namespace nogil::testing {
+namespace {
+
+using mp::Connection;
+using mp::Pipe;
+
+TEST(MpConnection, receives_in_the_order_of_sending) {
+  auto [one, other] = Pipe<int>();
+  for (int i = 0; i < 5; ++i) one.send(i);
+  other.send(-1);
+  for (int i = 0; i < 5; ++i) EXPECT_EQ(other.recv(), i);
+  EXPECT_EQ(one.recv(), -1);
+}
+
+TEST(MpConnection, says_when_nothing_has_come) {
+  auto [one, other] = Pipe<int>();
+  const auto begun = std::chrono::steady_clock::now();
+  EXPECT_THROW(one.recv(20ms), TimeoutError);
+  EXPECT_GE(std::chrono::steady_clock::now() - begun, 20ms);
+  EXPECT_THROW(one.recv(std::chrono::system_clock::now() + 1ms), TimeoutError);
+  EXPECT_THROW(one.recv(0s), TimeoutError);
+  EXPECT_EQ(one.try_recv(), std::nullopt);
+  EXPECT_EQ(one.try_recv(1ms), std::nullopt);
+  EXPECT_FALSE(one.poll());
+  EXPECT_FALSE(one.poll(1ms));
+  other.send(3);
+  EXPECT_TRUE(one.poll());
+  EXPECT_TRUE(one.poll(-1s));
+  EXPECT_EQ(one.recv(-1s), 3) << "what is there is taken whatever the limit";
+}
+
+TEST(MpConnection, wakes_who_waits) {
+  auto [one, other] = Pipe<int>();
+  const Connection<int> from = one;  // a binding cannot be captured
+  Call receiver([from] { return from.recv() == 5; });
+  ASSERT_TRUE(falls_asleep(receiver));
+  other.send(5);
+  EXPECT_TRUE(receiver.result());
+  Call poller([from] { return from.poll(std::chrono::hours::max()); });
+  ASSERT_TRUE(falls_asleep(poller));
+  other.close();
+  EXPECT_TRUE(poller.result());
+}
+
+TEST(MpConnection, ends_with_the_last_copy_of_the_other_end) {
+  auto [one, other] = Pipe<int>();
+  {
+    const Connection<int> copy = other;
+    other.close();
+    EXPECT_TRUE(other.closed());
+    EXPECT_FALSE(one.poll());
+    copy.send(1);
+  }
+  EXPECT_EQ(one.recv(), 1);
+  EXPECT_THROW(one.recv(), EndOfFile);
+  EXPECT_THROW(one.send(1), EndOfFile);
+}
+
+TEST(MpConnection, still_gives_what_was_sent_by_one_that_did_not_receive_all) {
+  auto [one, other] = Pipe<int>();
+  one.send(1);
+  other.send(2);
+  other.close();  // with a message that nobody has received
+  EXPECT_EQ(one.recv(), 2);
+  EXPECT_THROW(one.recv(), EndOfFile);
+}
+
+TEST(MpConnection, goes_one_way_only_when_it_is_asked_to) {
+  auto [receiver, sender] = Pipe<int>(false);
+  EXPECT_TRUE(receiver.readable() && !receiver.writable());
+  EXPECT_TRUE(sender.writable() && !sender.readable());
+  sender.send(1);
+  EXPECT_EQ(receiver.recv(), 1);
+  EXPECT_THROW(receiver.send(1), RuntimeError);
+  EXPECT_THROW(sender.recv(), RuntimeError);
+  EXPECT_THROW(static_cast<void>(sender.poll()), RuntimeError);
+}
+
+TEST(MpConnection, refuses_everything_when_it_was_closed) {
+  auto [one, other] = Pipe<int>();
+  one.close();
+  one.close();
+  EXPECT_THROW(one.send(1), RuntimeError);
+  EXPECT_THROW(one.recv(), RuntimeError);
+  EXPECT_THROW(static_cast<void>(one.fileno()), RuntimeError);
+  mp::detail::Frame frame;
+  mp::OutputArchive out(frame);
+  EXPECT_THROW(out(one), RuntimeError);
+}
+
+TEST(MpConnection, has_a_file_that_is_readable_when_a_message_is_there) {
+  auto [one, other] = Pipe<int>();
+  ::pollfd question{one.fileno(), POLLIN, 0};
+  EXPECT_EQ(::poll(&question, 1, 0), 0);
+  other.send(1);
+  EXPECT_EQ(::poll(&question, 1, 0), 1);
+}
+
+TEST(MpConnection, carries_what_can_only_be_moved) {
+  auto [one, other] = Pipe<std::unique_ptr<std::string>>();
+  one.send(std::make_unique<std::string>("moved"));
+  EXPECT_EQ(*other.recv(), "moved");
+  one.send(nullptr);
+  EXPECT_EQ(other.recv(), nullptr);
+}
+
+TEST(MpConnection, gives_each_message_to_one_of_those_who_receive) {
+  auto [one, other] = Pipe<int>();
+  const Connection<int> from = one;
+  std::atomic<int> sum{0};
+  Bunch receivers(3, [&sum, from] {
+    for (int i = 0; i < 50; ++i) sum += from.recv();
+  });
+  for (int i = 0; i < 150; ++i) other.send(i);
+  receivers.join();
+  EXPECT_EQ(sum, 150 * 149 / 2);
+  EXPECT_EQ(one.try_recv(), std::nullopt);
+}
+
+TEST(MpConnection, is_not_taken_for_another) {
+  auto [one, other] = Pipe<int>();
+  mp::detail::Frame frame;
+  mp::OutputArchive out(frame);
+  out(one, one);
+  mp::InputArchive in(frame);
+  EXPECT_THROW(in.get<Connection<long>>(), DecodeError);
+}
+
+}  // namespace
+}  // namespace nogil::testing

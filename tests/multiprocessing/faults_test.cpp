@@ -1,0 +1,588 @@
+// What becomes of a pool when a process dies, is stopped, or runs out of memory: at each step
+// that a call takes through a worker, and at any instruction. Always the same is asked for:
+// the right task fails, every other result is right, nothing hangs, nothing is left.
+
+#include <gtest/gtest.h>
+#include <signal.h>
+#include <sys/ptrace.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <cstdio>
+#include <cstdlib>
+#include <exception>
+#include <filesystem>
+#include <iterator>
+#include <new>
+#include <random>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "multiprocessing/support/processes.hpp"
+#include "nogil/multiprocessing/array.hpp"
+#include "nogil/multiprocessing/event.hpp"
+#include "nogil/multiprocessing/process_pool_executor.hpp"
+#include "nogil/multiprocessing/shared_memory.hpp"
+#include "nogil/multiprocessing/value.hpp"
+
+namespace nogil::testing {
+namespace {
+
+using mp::Array;
+using mp::ProcessPoolExecutor;
+using mp::TaskOptions;
+using mp::Value;
+using mp::detail::process_lives;
+using mp::detail::Who;
+
+int twice(int x) {
+  return 2 * x;
+}
+
+void sleep_for_ever() {
+  for (;;) ::pause();
+}
+
+std::ptrdiff_t entries_of(const char* folder) {
+  return std::distance(std::filesystem::directory_iterator(folder), std::filesystem::directory_iterator());
+}
+
+// ---- Ways to go ------------------------------------------------------------------------------
+
+enum class Way { kKilled, kSegmentationFault, kAbort, kExitWith0, kExitWith3, kNoStack, kStopped };
+
+int without_end(int depth) {
+  volatile char room[4096] = {};
+  room[depth % 4096] = 1;
+  return depth < 0 ? 0 : without_end(depth + 1) + room[0];
+}
+
+void go(Way way) {
+  for (const int signal : {SIGSEGV, SIGABRT}) ::signal(signal, SIG_DFL);  // a sanitizer's handler would exit
+  switch (way) {
+    case Way::kKilled:
+      ::raise(SIGKILL);
+      break;
+    case Way::kSegmentationFault:
+      ::raise(SIGSEGV);
+      break;
+    case Way::kAbort:
+      std::abort();
+    case Way::kExitWith0:
+      ::_exit(0);
+    case Way::kExitWith3:
+      ::_exit(3);
+    case Way::kNoStack:
+      without_end(0);
+      break;
+    case Way::kStopped:
+      ::raise(SIGSTOP);
+      break;
+  }
+}
+
+// What the future must say of a task that went that way.
+void expect_told(const Future<int>& future, Way way) {
+  try {
+    ADD_FAILURE() << "it has a result: " << future.result();
+  } catch (const WorkerDied& error) {
+    switch (way) {
+      case Way::kKilled:
+        EXPECT_EQ(error.signal(), SIGKILL);
+        break;
+      case Way::kSegmentationFault:
+        EXPECT_EQ(error.signal(), SIGSEGV);
+        break;
+      case Way::kAbort:
+        EXPECT_EQ(error.signal(), SIGABRT);
+        break;
+      case Way::kExitWith0:
+        EXPECT_EQ(error.exit_code(), 0);
+        break;
+      case Way::kExitWith3:
+        EXPECT_EQ(error.exit_code(), 3);
+        break;
+      case Way::kNoStack:
+        EXPECT_EQ(error.signal(), SIGSEGV);
+        break;
+      case Way::kStopped:
+        ADD_FAILURE() << error.what();
+        break;
+    }
+  } catch (const TimeoutError& error) {
+    EXPECT_EQ(way, Way::kStopped) << error.what();
+  }
+}
+
+// ---- Steps of a call ---------------------------------------------------------------------------
+
+enum class Step { kArgument, kCall, kOutput, kResult };
+
+struct Doom {
+  Step step = Step::kCall;
+  Way way = Way::kKilled;
+};
+
+// Goes while the worker decodes it.
+struct Argument {
+  Doom doom;
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(doom);
+    if (Archive::is_loading::value && doom.step == Step::kArgument) go(doom.way);
+  }
+};
+
+// Goes while the worker encodes it, or else comes back as a number.
+struct Answer {
+  Doom doom;
+  int number = 0;
+  template <class Archive>
+  void serialize(Archive& archive) {
+    if (!Archive::is_loading::value && doom.step == Step::kResult) go(doom.way);
+    archive(number);
+  }
+};
+
+// Goes when the worker sends its output on its way, after the call.
+void go_when_flushed(Way way) {
+  static Way chosen;
+  chosen = way;
+  ::cookie_io_functions_t functions{};
+  functions.write = [](void*, const char*, std::size_t size) {
+    go(chosen);
+    return static_cast<::ssize_t>(size);
+  };
+  std::fputs("x", ::fopencookie(nullptr, "w", functions));
+}
+
+Answer doomed(Argument argument, const std::string& ballast) {
+  if (argument.doom.step == Step::kCall) go(argument.doom.way);
+  if (argument.doom.step == Step::kOutput) go_when_flushed(argument.doom.way);
+  return {argument.doom, static_cast<int>(ballast.size())};
+}
+
+// A pool, and what is left when it is gone.
+class FaultyPool : public UnderEveryStartMethod {
+ protected:
+  static ProcessPoolExecutor::Options options(std::size_t workers) {
+    return {.max_workers = workers, .start_method = GetParam()};
+  }
+
+  void SetUp() override {
+    { ProcessPoolExecutor(options(1)).submit(twice, 1).result(); }  // what is made once is there now
+    files_ = open_files();
+    shared_ = entries_of("/dev/shm");
+  }
+
+  void TearDown() override {
+    EXPECT_TRUE(eventually([this] { return open_files() <= files_; })) << open_files() << " were " << files_;
+    EXPECT_EQ(entries_of("/dev/shm"), shared_);
+    EXPECT_TRUE(mp::active_children().empty());
+  }
+
+ private:
+  std::ptrdiff_t files_ = 0;
+  std::ptrdiff_t shared_ = 0;
+};
+NOGIL_UNDER_EVERY_START_METHOD(FaultyPool);
+
+TEST_P(FaultyPool, fails_the_task_of_a_worker_that_goes_at_any_step_and_no_other) {
+  ProcessPoolExecutor pool(options(1));
+  for (const Step step : {Step::kArgument, Step::kCall, Step::kOutput, Step::kResult}) {
+    for (const Way way : {Way::kKilled, Way::kSegmentationFault, Way::kAbort, Way::kExitWith0, Way::kExitWith3,
+                          Way::kNoStack, Way::kStopped}) {
+      if (way == Way::kNoStack && kSanitized) continue;  // a sanitizer has its own idea of it
+      SCOPED_TRACE(::testing::Message() << "step " << static_cast<int>(step) << ", way " << static_cast<int>(way));
+      const TaskOptions limit{.timeout = way == Way::kStopped ? 30ms : 0ms};
+      const std::string ballast(static_cast<int>(step) % 2 == 0 ? 10u : 10'000u, 'x');  // in the slot, beside it
+      auto before = pool.submit(twice, 1);
+      auto fails = pool.submit(
+          limit, [](Argument argument, std::string text) { return doomed(argument, text).number; },
+          Argument{{step, way}}, ballast);
+      auto encoded = pool.submit(limit, doomed, Argument{{step, way}}, ballast);
+      auto behind = pool.submit(twice, 2);
+      auto large = pool.submit([](const std::string& text) { return text + text; }, std::string(5000, 'y'));
+      EXPECT_EQ(before.result(), 2);
+      if (step != Step::kResult) expect_told(fails, way);
+      else EXPECT_EQ(fails.result(), static_cast<int>(ballast.size()));
+      try {
+        encoded.result();
+        ADD_FAILURE() << "it has a result";
+      } catch (const WorkerDied&) {
+        EXPECT_NE(way, Way::kStopped);
+      } catch (const TimeoutError&) {
+        EXPECT_EQ(way, Way::kStopped);
+      }
+      EXPECT_EQ(behind.result(), 4);
+      EXPECT_EQ(large.result(), std::string(10'000, 'y'));
+    }
+  }
+}
+
+TEST_P(FaultyPool, says_that_memory_ran_out_at_any_step) {
+  if (kSanitized) GTEST_SKIP() << "a sanitizer needs more memory than that";
+  ProcessPoolExecutor pool(options(1));
+  pool.submit([] {
+        ::rlimit limit{};
+        ::getrlimit(RLIMIT_AS, &limit);
+        std::FILE* const file = std::fopen("/proc/self/statm", "r");
+        long pages = 0;
+        const bool known = std::fscanf(file, "%ld", &pages) == 1;
+        std::fclose(file);
+        limit.rlim_cur = static_cast<::rlim_t>(known ? pages : 0) * 4096 + (std::size_t{100} << 20);
+        ::setrlimit(RLIMIT_AS, &limit);
+      })
+      .result();
+  const int pid = pool.worker_pids().at(0);
+  const auto whole = [](std::string text) { return text; };
+  EXPECT_THROW(pool.submit(whole, std::string(std::size_t{90} << 20, 'x')).result(), std::exception) << "decoding";
+  EXPECT_THROW(pool.submit([] { return std::string(std::size_t{200} << 20, 'x').size(); }).result(), std::bad_alloc);
+  EXPECT_THROW(pool.submit([] { return std::string(std::size_t{70} << 20, 'x'); }).result(), std::bad_alloc)
+      << "encoding";
+  EXPECT_EQ(pool.submit(twice, 4).result(), 8);
+  EXPECT_EQ(pool.worker_pids().at(0), pid) << "it was no worker's death";
+}
+
+TEST_P(FaultyPool, never_makes_the_next_task_pay_for_a_late_one) {
+  ProcessPoolExecutor pool(options(1));
+  const auto spin = [](int microseconds) {
+    const auto end = std::chrono::steady_clock::now() + std::chrono::microseconds(microseconds);
+    while (std::chrono::steady_clock::now() < end) {
+    }
+    return microseconds;
+  };
+  int late = 0;
+  for (int i = 0; i < rounds(200); ++i) {
+    auto close_call = pool.submit(TaskOptions{.timeout = 1ms}, spin, 900 + i);
+    auto next = pool.submit(spin, 200);
+    try {
+      EXPECT_EQ(close_call.result(), 900 + i);
+    } catch (const TimeoutError&) {
+      ++late;
+    }
+    EXPECT_EQ(next.result(), 200);
+  }
+  RecordProperty("late", late);
+}
+
+// Results that lay beside their slots, and calls that nobody will read, when the worker died.
+TEST_P(FaultyPool, delivers_the_large_results_of_a_worker_that_died_since) {
+  ProcessPoolExecutor pool(options(1));
+  const auto doubled = [](const std::string& text) { return text + text; };
+  for (int round = 0; round < rounds(30); ++round) {
+    std::vector<Future<std::string>> futures;
+    for (std::size_t i = 0; i < 12; ++i) {
+      if (i == 4) futures.push_back(pool.submit([]() -> std::string { ::_exit(3); }));
+      else futures.push_back(pool.submit(doubled, std::string(1000 * i, 'x')));
+    }
+    for (std::size_t i = 0; i < 12; ++i) {
+      if (i == 4) EXPECT_THROW(futures[i].result(), WorkerDied);
+      else EXPECT_EQ(futures[i].result().size(), 2000 * i);
+    }
+  }
+}
+
+TEST_P(FaultyPool, starts_another_worker_when_one_dies_before_it_is_ready) {
+  const std::string name = "nogil-test-" + std::to_string(::getpid());
+  auto memory = mp::SharedMemory::create(name, sizeof(std::atomic<int>));
+  auto* const starts = new (memory.buf().data()) std::atomic<int>(0);
+  ProcessPoolExecutor pool(
+      options(1),
+      [](const std::string& of) {
+        auto here = mp::SharedMemory::open(of);
+        auto* const count = reinterpret_cast<std::atomic<int>*>(here.buf().data());
+        if (count->fetch_add(1) < 2) ::raise(SIGKILL);
+      },
+      name);
+  EXPECT_EQ(pool.submit(twice, 3).result(), 6);
+  EXPECT_EQ(*starts, 3);
+}
+
+// ---- At any instruction ------------------------------------------------------------------------
+
+// Stops a process, and lets it go on instruction by instruction.
+class Stepper {
+ public:
+  explicit Stepper(int pid) : pid_(pid) {
+    attached_ = ::ptrace(PTRACE_SEIZE, pid, 0L, 0L) == 0;
+    if (attached_ && ::ptrace(PTRACE_INTERRUPT, pid, 0L, 0L) == 0) alive_ = stopped();
+  }
+  Stepper(const Stepper&) = delete;
+  Stepper& operator=(const Stepper&) = delete;
+  ~Stepper() { kill(); }
+
+  // False: this machine does not allow it.
+  bool attached() const { return attached_; }
+
+  // One instruction, or system call. False: the process has ended.
+  bool step() {
+    alive_ = alive_ && ::ptrace(PTRACE_SINGLESTEP, pid_, 0L, 0L) == 0 && stopped();
+    return alive_;
+  }
+
+  void kill() {
+    if (!attached_) return;
+    ::kill(pid_, SIGKILL);
+    while (alive_ && stopped()) {  // its end is told to who traces it, before it is to its parent
+    }
+    alive_ = false;
+  }
+
+ private:
+  bool stopped() const {
+    int status = 0;
+    ::pid_t seen;
+    while ((seen = ::waitpid(pid_, &status, __WALL)) < 0 && errno == EINTR) {
+    }
+    return seen == pid_ && WIFSTOPPED(status);
+  }
+
+  const int pid_;
+  bool attached_ = false;
+  bool alive_ = false;
+};
+
+int count_and_twice(Value<int> runs, int x, const std::string&) {
+  runs.with_lock([](int& n) { ++n; });
+  return 2 * x;
+}
+
+// Whoever counted may have died while it did.
+int count_of(const Value<int>& runs) {
+  try {
+    return runs.get();
+  } catch (const OwnerDied&) {
+    return runs.get();
+  }
+}
+
+constexpr int kMostSteps = 100'000;
+
+// Kills the worker after that many instructions from when three tasks lie in its ring; -1:
+// when they are done. How many instructions it was, or -1: cannot be done here.
+int kill_worker_after(int steps, bool beside_the_slot) {
+  ProcessPoolExecutor pool({.max_workers = 1, .start_method = StartMethod::forkserver});
+  pool.submit(twice, 0).result();
+  pool.submit(twice, 0).result();
+  Stepper worker(pool.worker_pids().at(0));
+  if (!worker.attached()) return -1;
+  std::vector<Value<int>> runs;
+  std::vector<Future<int>> futures;
+  for (int i = 0; i < 3; ++i) {
+    runs.emplace_back(0);
+    if (beside_the_slot) futures.push_back(pool.submit(count_and_twice, runs.back(), i, std::string(3000, 'x')));
+    else futures.push_back(pool.submit(twice, i));
+  }
+  int made = 0;
+  while (made != steps && made < kMostSteps && worker.step()) {
+    ++made;
+    if (made % 64 == 0 && futures.back().done()) break;  // soon it would sleep
+  }
+  worker.kill();
+  int died = 0;
+  for (int i = 0; i < 3; ++i) {
+    const auto& future = futures[static_cast<std::size_t>(i)];
+    bool failed = false;
+    try {
+      EXPECT_EQ(future.result(), 2 * i);
+    } catch (const WorkerDied& error) {
+      EXPECT_EQ(error.signal(), SIGKILL);
+      failed = true;
+      ++died;
+    }
+    const int ran = count_of(runs[static_cast<std::size_t>(i)]);  // the calls in the slots do not count
+    EXPECT_TRUE(failed || !beside_the_slot ? ran <= 1 : ran == 1) << ran;
+  }
+  EXPECT_LE(died, 1) << "after " << made << " instructions";
+  return made;
+}
+
+class AnyInstruction : public ::testing::TestWithParam<bool> {};
+INSTANTIATE_TEST_SUITE_P(Of, AnyInstruction, ::testing::Values(false, true), [](const auto& which) {
+  return which.param ? "calls_beside_the_slots" : "calls_in_the_slots";
+});
+
+TEST_P(AnyInstruction, may_be_a_workers_last) {
+  const int all = kill_worker_after(-1, GetParam());
+  if (all < 0) GTEST_SKIP() << "no process may be traced here";
+  RecordProperty("instructions", all);
+  std::mt19937 random(7);
+  for (int i = 0; i < rounds(GetParam() ? 6 : 30) && !HasFailure(); ++i) {
+    kill_worker_after(std::uniform_int_distribution<int>(0, all)(random), GetParam());
+  }
+}
+
+// Kills the template after that many instructions from when it is asked for a process.
+int kill_template_after(int steps) {
+  const Process::Options options{.start_method = StartMethod::forkserver};
+  Value<int> parent(0);
+  Process first(
+      options, [](Value<int> to) { to.set(::getppid()); }, parent);
+  first.start();
+  first.join();
+  Stepper that(parent.get());
+  if (!that.attached()) return -1;
+  Value<int> runs(0);
+  Process next(
+      options, [](Value<int> n) { n.with_lock([](int& times) { ++times; }); }, runs);
+  Call starting([&] {
+    next.start();
+    return true;
+  });
+  int made = 0;
+  while (made != steps && made < kMostSteps && that.step()) {
+    ++made;
+    if (steps < 0 && starting.returned()) break;
+  }
+  that.kill();
+  EXPECT_TRUE(starting.result());
+  next.join();
+  EXPECT_TRUE(next.exitcode() == 0 || next.exitcode() == -SIGKILL) << *next.exitcode();
+  EXPECT_TRUE(next.exitcode() == 0 ? count_of(runs) == 1 : count_of(runs) <= 1);
+  return made;
+}
+
+TEST(AnyInstructionOfTheTemplate, may_be_its_last) {
+  const int all = kill_template_after(-1);
+  if (all < 0) GTEST_SKIP() << "no process may be traced here";
+  std::mt19937 random(8);
+  for (int i = 0; i < rounds(30) && !HasFailure(); ++i) {
+    kill_template_after(std::uniform_int_distribution<int>(0, all)(random));
+  }
+}
+
+// ---- The template --------------------------------------------------------------------------------
+
+TEST_P(FaultyPool, ends_every_task_when_its_template_dies) {
+  if (GetParam() == StartMethod::spawn) GTEST_SKIP() << "it has none";
+  ProcessPoolExecutor pool(options(2));
+  Value<int> parent(0);
+  mp::Event begun;
+  auto running = pool.submit(
+      [](Value<int> to, mp::Event begins) {
+        to.set(::getppid());
+        begins.set();
+        sleep_for_ever();
+      },
+      parent, begun);
+  std::vector<Future<int>> behind;
+  begun.wait();
+  ::kill(parent.get(), SIGKILL);
+  for (int i = 0; i < 10; ++i) {
+    try {
+      behind.push_back(pool.submit(twice, i));
+    } catch (const BrokenProcessPool&) {
+      EXPECT_EQ(GetParam(), StartMethod::fork);
+    }
+  }
+  EXPECT_THROW(running.result(), BrokenProcessPool);
+  for (std::size_t i = 0; i < behind.size(); ++i) {
+    try {
+      EXPECT_EQ(behind[i].result(), 2 * static_cast<int>(i));
+    } catch (const WorkerDied&) {
+    } catch (const BrokenProcessPool&) {
+      EXPECT_EQ(GetParam(), StartMethod::fork) << "there is no other copy of the parent as it was";
+    }
+  }
+  if (GetParam() == StartMethod::forkserver) {
+    EXPECT_EQ(pool.submit(twice, 5).result(), 10);
+  }
+}
+
+TEST_P(FaultyPool, goes_on_when_its_template_was_stopped_for_a_while) {
+  if (GetParam() == StartMethod::spawn) GTEST_SKIP() << "it has none";
+  ProcessPoolExecutor pool(options(1));
+  const int that = pool.submit([] { return ::getppid(); }).result();
+  ::kill(that, SIGSTOP);
+  auto dies = pool.submit([] { ::raise(SIGKILL); });
+  auto next = pool.submit(twice, 7);
+  EXPECT_FALSE(next.wait(20ms));
+  ::kill(that, SIGCONT);
+  EXPECT_THROW(dies.result(), WorkerDied);
+  EXPECT_EQ(next.result(), 14);
+}
+
+// ---- The parent ------------------------------------------------------------------------------------
+
+// A parent with a busy pool; when both workers are busy, it goes.
+void parent_that_goes(StartMethod method, Way way, Array<Who> whos, mp::Event told) {
+  ProcessPoolExecutor pool({.max_workers = 2, .start_method = method});
+  for (int i = 0; i < 2; ++i) {
+    pool.submit(
+        [](Array<Who> all, int mine) {
+          all[2] = mp::detail::make_who(::getppid(), ("/proc/" + std::to_string(::getppid()) + "/stat").c_str());
+          all[static_cast<std::size_t>(mine)] = mp::detail::this_process();
+          sleep_for_ever();
+        },
+        whos, i);
+  }
+  pool.submit([](const std::string& text) { return text; }, std::string(100'000, 'x'));
+  while (whos[0] == 0 || whos[1] == 0) ::usleep(500);
+  told.set();
+  if (way == Way::kStopped) sleep_for_ever();  // to be killed from outside
+  go(way);
+}
+
+TEST_P(FaultyPool, is_gone_with_its_parent_however_that_goes) {
+  for (const Way way : {Way::kStopped, Way::kKilled, Way::kSegmentationFault, Way::kAbort, Way::kExitWith0}) {
+    Array<Who> whos(3);
+    mp::Event told;
+    Process parent = process(parent_that_goes, GetParam(), way, whos, told);
+    parent.start();
+    ASSERT_TRUE(told.wait(kPatience));
+    if (way == Way::kStopped) parent.kill();
+    parent.join();
+    for (std::size_t i = 0; i < 3; ++i) {
+      EXPECT_TRUE(eventually([&] { return !process_lives(whos[i]); })) << i;
+    }
+  }
+}
+
+// ---- Locks that other threads hold -------------------------------------------------------------------
+
+TEST_P(FaultyPool, starts_workers_while_threads_hold_the_locks_of_stdio_and_malloc) {
+  auto chosen = options(2);
+  chosen.max_tasks_per_child = 1;
+  ProcessPoolExecutor pool(chosen);  // before the threads: with fork, that is when the parent is copied
+  int right = 0;
+  const int tasks = rounds(30);
+  {
+    std::atomic<bool> stop{false};
+    std::atomic<int> there{0};
+    Bunch threads(3, [&](int number) {
+      if (number == 0) {
+        ::flockfile(stdout);
+        ::flockfile(stderr);
+        ++there;
+        while (!stop) std::this_thread::sleep_for(1ms);
+        ::funlockfile(stderr);
+        ::funlockfile(stdout);
+        return;
+      }
+      ++there;
+      for (std::size_t size = 1; !stop; size = size * 7 % 100'003) std::string(size, 'x').shrink_to_fit();
+    });
+    while (there != 3) std::this_thread::yield();
+    std::vector<Future<int>> futures;
+    for (int i = 0; i < tasks; ++i) {
+      futures.push_back(pool.submit(
+          [](int n) {
+            std::fputs("", stdout);
+            std::fputs("", stderr);
+            return static_cast<int>(std::string(static_cast<std::size_t>(1000 + n), 'x').size());
+          },
+          i));
+    }
+    for (int i = 0; i < tasks; ++i) right += futures[static_cast<std::size_t>(i)].result() == 1000 + i;
+    stop = true;
+    threads.join();
+  }
+  EXPECT_EQ(right, tasks);
+}
+
+}  // namespace
+}  // namespace nogil::testing
