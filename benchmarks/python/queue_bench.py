@@ -2,7 +2,7 @@
 """CPython's queues in the cases of queue/*_bench.cpp, beside nogil's if its program is given.
 
     python3 benchmarks/python/queue_bench.py
-    python3 benchmarks/python/queue_bench.py build/bench/benchmarks/queue_bench
+    python3 benchmarks/python/queue_bench.py build/bench/benchmarks/nogil-bench
 
 Each figure is the median of five holds. With the program, ours are measured in turn with
 CPython's, so that both see the same machine, and the last column is theirs / ours.
@@ -17,6 +17,7 @@ import queue
 import statistics
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 
@@ -169,18 +170,14 @@ CASES = [
 
 # ---- Ours ------------------------------------------------------------------------------------
 
-IN_NS = {"ns": 1, "us": 1e3, "ms": 1e6, "s": 1e9}
-
 
 def ours_of(program, case, rival):
     """One hold of nogil's, in ns; None when it did not run."""
-    pattern = "^" + case + "<" + rival + ">"
-    command = [program, "--benchmark_filter=" + pattern, "--benchmark_repetitions=1", "--benchmark_format=json"]
-    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, check=False)
-    if done.returncode != 0:
-        return None
-    runs = json.loads(done.stdout)["benchmarks"]
-    return runs[0]["real_time"] * IN_NS[runs[0]["time_unit"]] if runs else None
+    with tempfile.NamedTemporaryFile(suffix=".json") as results:
+        pattern = "--filter=^" + case + "<" + rival + ">"
+        command = [program, "queue", pattern, "--holds=1", "--json", results.name]
+        done = subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False)
+        return json.load(results)["cases"][0]["ours_ns"] if done.returncode == 0 else None
 
 
 def text_of(ns):
@@ -191,7 +188,7 @@ def text_of(ns):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("program", nargs="?", help="nogil's queue_bench, to measure beside CPython")
+    parser.add_argument("program", nargs="?", help="nogil-bench, to measure beside CPython")
     parser.add_argument("--filter", default="", help="only the cases whose name has this in it")
     parser.add_argument("--holds", type=int, default=HOLDS, help="how many of each (%(default)s)")
     options = parser.parse_args()

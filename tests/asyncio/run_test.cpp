@@ -188,7 +188,12 @@ TEST(RunInterrupted, twice_ends_the_program) {
   EXPECT_EQ(in_a_process([] {
               const auto amain = []() -> Coro<int> {
                 ::raise(SIGINT);
+                try {
+                  co_await sleep(1h);
+                } catch (const CancelledError&) {
+                }
                 ::raise(SIGINT);
+                co_await sleep(1h);
                 co_return 1;
               };
               return run(amain());

@@ -159,9 +159,10 @@ TEST(AwaitFuture, of_one_that_is_done_does_not_wait) {
   promise.set_result(7);
   const auto amain = [](nogil::Future<int> future) -> Coro<> {
     bool others = false;
-    get_running_loop().call_soon([&] { others = true; });
+    const Handle handle = get_running_loop().call_soon([&] { others = true; });
     EXPECT_EQ(co_await future, 7);
     EXPECT_FALSE(others);
+    handle.cancel();
   };
   run(amain(promise.get_future()));
 }

@@ -4,9 +4,7 @@
 
 #include <gtest/gtest.h>
 #include <signal.h>
-#include <sys/ptrace.h>
 #include <sys/resource.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <atomic>
@@ -22,6 +20,7 @@
 #include <vector>
 
 #include "multiprocessing/support/processes.hpp"
+#include "multiprocessing/support/stepper.hpp"
 #include "nogil/multiprocessing/array.hpp"
 #include "nogil/multiprocessing/event.hpp"
 #include "nogil/multiprocessing/process_pool_executor.hpp"
@@ -303,48 +302,6 @@ TEST_P(FaultyPool, starts_another_worker_when_one_dies_before_it_is_ready) {
 }
 
 // ---- At any instruction ------------------------------------------------------------------------
-
-// Stops a process, and lets it go on instruction by instruction.
-class Stepper {
- public:
-  explicit Stepper(int pid) : pid_(pid) {
-    attached_ = ::ptrace(PTRACE_SEIZE, pid, 0L, 0L) == 0;
-    if (attached_ && ::ptrace(PTRACE_INTERRUPT, pid, 0L, 0L) == 0) alive_ = stopped();
-  }
-  Stepper(const Stepper&) = delete;
-  Stepper& operator=(const Stepper&) = delete;
-  ~Stepper() { kill(); }
-
-  // False: this machine does not allow it.
-  bool attached() const { return attached_; }
-
-  // One instruction, or system call. False: the process has ended.
-  bool step() {
-    alive_ = alive_ && ::ptrace(PTRACE_SINGLESTEP, pid_, 0L, 0L) == 0 && stopped();
-    return alive_;
-  }
-
-  void kill() {
-    if (!attached_) return;
-    ::kill(pid_, SIGKILL);
-    while (alive_ && stopped()) {  // its end is told to who traces it, before it is to its parent
-    }
-    alive_ = false;
-  }
-
- private:
-  bool stopped() const {
-    int status = 0;
-    ::pid_t seen;
-    while ((seen = ::waitpid(pid_, &status, __WALL)) < 0 && errno == EINTR) {
-    }
-    return seen == pid_ && WIFSTOPPED(status);
-  }
-
-  const int pid_;
-  bool attached_ = false;
-  bool alive_ = false;
-};
 
 int count_and_twice(Value<int> runs, int x, const std::string&) {
   runs.with_lock([](int& n) { ++n; });

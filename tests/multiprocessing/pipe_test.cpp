@@ -39,7 +39,7 @@ TEST_P(AnyPipe, carries_messages_of_any_size_both_ways) {
   Process worker = process(echo, there);
   there.close();
   worker.start();
-  for (const std::size_t size : {0, 1, 100, 4096, 131'000, 131'072, 131'073, 5'000'000}) {
+  for (const std::size_t size : {0u, 1u, 100u, 4096u, 131'000u, 131'072u, 131'073u, 5'000'000u}) {
     const std::string message(size, 'x');
     here.send(message);
     EXPECT_EQ(here.recv(kPatience), message);

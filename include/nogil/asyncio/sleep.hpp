@@ -25,17 +25,18 @@ namespace detail {
 
 class [[nodiscard]] Sleep : public Waiter, private Timer {
  public:
-  explicit Sleep(std::int64_t length) noexcept : Waiter(kKind), Timer(&fire), length_(length) {}
-  Sleep(const Sleep&) = default;
+  explicit Sleep(std::int64_t length) noexcept : Waiter(kKind), Timer(&fire) { when = length; }
+  Sleep(const Sleep& other) noexcept : Waiter(other), Timer(other) { when = other.when; }
   ~Sleep() {
     if (place != Place::kNowhere) loop().withdraw(static_cast<Timer&>(*this));
   }
 
   bool await_ready() const noexcept { return false; }
   void await_suspend(std::coroutine_handle<> awaiting) {
-    if (length_ <= 0) return yield(awaiting);
+    const std::int64_t length = when;  // until now
+    if (length <= 0) return yield(awaiting);
     LoopCore& loop = *t_here.loop;
-    loop.start_timer(*this, after(loop.now(), length_));
+    loop.start_timer(*this, after(loop.now(), length));
     suspend(awaiting);
   }
   void await_resume() const { throw_if_cancelled(); }
@@ -49,8 +50,6 @@ class [[nodiscard]] Sleep : public Waiter, private Timer {
     return true;
   }
   static constexpr Kind kKind = {&cancel, "sleep"};
-
-  std::int64_t length_;
 };
 
 template <class T>

@@ -131,13 +131,13 @@ class BasicCondition : public detail::Handle<detail::Waiters> {
   template <class... Limits>
   requires platform::WaitLimits<Limits...>
   [[nodiscard]] bool acquire(const Limits&... limits) { return lock_.acquire(limits...); }
-  [[nodiscard]] bool try_acquire() noexcept { return lock_.try_acquire(); }
+  [[nodiscard]] bool try_acquire() { return lock_.try_acquire(); }
   void release() { lock_.release(); }
   [[nodiscard]] bool locked() const noexcept { return lock_.locked(); }
 
   // The standard TimedLockable names: std::scoped_lock, std::unique_lock.
   void lock() { lock_.lock(); }
-  [[nodiscard]] bool try_lock() noexcept { return lock_.try_lock(); }
+  [[nodiscard]] bool try_lock() { return lock_.try_lock(); }
   [[nodiscard]] bool try_lock_for(const platform::TimeLimit auto& timeout) { return lock_.try_lock_for(timeout); }
   [[nodiscard]] bool try_lock_until(const platform::TimeLimit auto& deadline) { return lock_.try_lock_until(deadline); }
   void unlock() { lock_.unlock(); }

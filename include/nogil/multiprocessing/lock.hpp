@@ -12,8 +12,8 @@
 //            but the process that took it: any thread of any process may release it.
 // Ordering   What was done before release() is visible to whoever acquires next.
 // Dead holder  If the process that holds it ends, however it ends, one of those who wait
-//            (or the next that does) gets OwnerDied from acquire(), within 40 ms. The lock
-//            is free then, and nobody has it: who caught the error decides whether what the
+//            (or the next that does, or tries) gets OwnerDied, within 40 ms. The lock is
+//            free then, and nobody has it: who caught the error decides whether what the
 //            lock guards is whole, and acquires again.
 // Errors     RuntimeError from release() of a lock that is not locked. OwnerDied.
 // Cost       Without contention one compare-and-swap and one exchange; no system call. A
@@ -46,8 +46,12 @@ class Lock : public detail::Handle<detail::RobustWord<detail::Platform>>, public
   Lock() : Handle(0) {}
   explicit Lock(detail::Received received) : Handle(received) {}
 
-  // Takes it if it is free right now. Never waits: a dead holder is not found out.
-  [[nodiscard]] bool try_acquire() noexcept { return object().try_lock(detail::this_process()); }
+  // Takes it if it is free right now. Never waits; if it is not free, asks the system whether
+  // the holder lives, which takes some 10 us. Throws OwnerDied if not.
+  [[nodiscard]] bool try_acquire() {
+    detail::Wait now(platform::Deadline::immediate());
+    return try_now() || acquire_within(now);
+  }
 
   // Gives it back, and wakes one who sleeps for it. Never waits.
   // Throws RuntimeError, and changes nothing, if it is not locked.
@@ -63,6 +67,7 @@ class Lock : public detail::Handle<detail::RobustWord<detail::Platform>>, public
   template <class L>
   friend class BasicCondition;
 
+  bool try_now() noexcept { return object().try_lock(detail::this_process()); }
   bool acquire_within(detail::Wait& wait) {
     const auto taking = object().lock_slow(detail::this_process(), wait, detail::process_lives);
     if (taking == detail::Taking::kOwnerDied) detail::throw_owner_died("Lock");

@@ -32,13 +32,11 @@ class RLock : public detail::Handle<detail::RobustLevels>, public detail::LockVe
   RLock() : Handle(0) {}
   explicit RLock(detail::Received received) : Handle(received) {}
 
-  // Takes it if it is free, or this thread's, right now. Never waits.
-  [[nodiscard]] bool try_acquire() noexcept {
-    const detail::Who me = detail::this_thread();
-    if (object().word.try_lock(me)) return object().levels.store(1, std::memory_order_relaxed), true;
-    if (object().word.owner() != me) return false;
-    object().levels.fetch_add(1, std::memory_order_relaxed);
-    return true;
+  // Takes it if it is free, or this thread's, right now. Never waits; if it is another's, asks
+  // the system whether that one lives, which takes some 10 us. Throws OwnerDied if not.
+  [[nodiscard]] bool try_acquire() {
+    detail::Wait now(platform::Deadline::immediate());
+    return try_now() || acquire_within(now);
   }
 
   // Gives back one acquire(); with the last of them the lock. Never waits.
@@ -69,6 +67,13 @@ class RLock : public detail::Handle<detail::RobustLevels>, public detail::LockVe
     throw RuntimeError("RLock.release: the calling thread does not own the lock");
   }
 
+  bool try_now() noexcept {
+    const detail::Who me = detail::this_thread();
+    if (object().word.try_lock(me)) return object().levels.store(1, std::memory_order_relaxed), true;
+    if (object().word.owner() != me) return false;
+    object().levels.fetch_add(1, std::memory_order_relaxed);
+    return true;
+  }
   bool acquire_within(detail::Wait& wait) {
     const auto taking = object().word.lock_slow(detail::this_thread(), wait, detail::thread_lives);
     if (taking == detail::Taking::kOwnerDied) detail::throw_owner_died("RLock");

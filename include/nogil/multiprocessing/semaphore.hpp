@@ -61,6 +61,7 @@ class Semaphore : public detail::Handle<nogil::detail::SemaphoreCore<detail::Pla
     return static_cast<std::uint32_t>(value);
   }
 
+  bool try_now() noexcept { return try_acquire(); }
   bool acquire_within(detail::Wait& wait) { return object().acquire_slow(wait); }
 };
 

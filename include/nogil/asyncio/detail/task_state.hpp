@@ -29,7 +29,7 @@ class ResultState : public Base {
   const std::exception_ptr& error() const noexcept final { return result_.error(); }
 
   // The result, once it is done; or throws what it ended with. Nobody needs to report it any more.
-  std::add_lvalue_reference_t<const T> see() {
+  [[gnu::always_inline]] inline std::add_lvalue_reference_t<const T> see() {
     check("result");
     return result_.see();
   }
@@ -46,15 +46,19 @@ class ResultState : public Base {
   }
 
   // Throws CancelledError or InvalidStateError.
-  void check(const char* asked) {
+  [[gnu::always_inline]] inline void check(const char* asked) {
     this->mark_retrieved();
     if (this->state() == DoneState::kCancelled) [[unlikely]]
-      throw CancelledError();
+      Waiter::throw_cancelled();
     if (!this->done()) [[unlikely]]
-      throw InvalidStateError((platform::Text() << asked << "(): it is not done").take());
+      throw_not_done(asked);
   }
 
  protected:
+  [[noreturn, gnu::noinline, gnu::cold]] static void throw_not_done(const char* asked) {
+    throw InvalidStateError((platform::Text() << asked << "(): it is not done").take());
+  }
+
   using Base::Base;
   ~ResultState() override {
     if (this->failed() && !this->retrieved()) [[unlikely]]
@@ -121,7 +125,7 @@ class Join : public Waiter, private DoneNode {
     joined_->add(*this);
     suspend(awaiting);
   }
-  std::conditional_t<kTake, T, std::add_lvalue_reference_t<const T>> await_resume() {
+  [[gnu::always_inline]] inline std::conditional_t<kTake, T, std::add_lvalue_reference_t<const T>> await_resume() {
     throw_if_cancelled();
     if constexpr (kTake) return joined_->take();
     else return joined_->see();

@@ -112,7 +112,7 @@ class ChunkedMap final : public nogil::detail::Counted {
   }
 
   void submit(Frame&& frame, std::uint64_t elements) {
-    auto task = std::make_unique<ChunkTask<Value>>(core_.get());
+    auto task = std::make_unique<ChunkTask<Value>>(core_->executor());
     task->call = std::move(frame);
     Future<Results> future = task->future();
     chunks_.push_back({future, elements});

@@ -35,7 +35,7 @@ class Gather final : public nogil::detail::Counted {
     std::uint64_t elements = 0;
   };
 
-  explicit Gather(void* pool) : block_(PoolBlock<All>::make(pool)) {}
+  explicit Gather(void* executor) : block_(PoolBlock<All>::make(executor)) {}
 
   Future<All> future() const { return future_of<All>(block_); }
 
@@ -45,7 +45,7 @@ class Gather final : public nogil::detail::Counted {
     left_.fetch_add(1, std::memory_order_relaxed);
     return parts_.back();
   }
-  void all_expected() { one_is_done(); }
+  void all_expected() { one_is_done(Finisher()); }
   // Or: they will not all be there.
   void abandon() noexcept { block_->cancel(); }
 
@@ -56,9 +56,9 @@ class Gather final : public nogil::detail::Counted {
   }
 
   // By each chunk, once. The last of them finishes the future.
-  void one_is_done() {
+  void one_is_done(const Finisher& finisher) {
     if (left_.fetch_sub(1, std::memory_order_acq_rel) != 1) return;
-    set_pool_block(*block_, [this] {
+    finisher.set(block_, [this] {
       for (const Part& part : parts_) {
         if (part.error) std::rethrow_exception(part.error);
         if (!part.results.errors.empty()) std::rethrow_exception(part.results.errors.front().second);
@@ -91,16 +91,16 @@ class GatheredTask final : public PoolTask {
   GatheredTask(nogil::detail::Ref<Gather<R>> to, typename Gather<R>::Part& part) : to_(std::move(to)), part_(part) {}
 
   bool begin() noexcept override { return to_->begin(); }
-  void cancel() noexcept override { fail(std::make_exception_ptr(CancelledError("Pool.map: it was cancelled"))); }
-  void succeed(InputArchive& in) override {
+  void cancel() noexcept override { fail(std::make_exception_ptr(CancelledError("Pool.map: it was cancelled")), Finisher()); }
+  void succeed(InputArchive& in, const Finisher& finisher) override {
     ChunkResults<R> results = LoadChunk<R>::load(in);
     require_size(results, part_.elements);
     part_.results = std::move(results);
-    to_->one_is_done();
+    to_->one_is_done(finisher);
   }
-  void fail(std::exception_ptr error) noexcept override {
+  void fail(std::exception_ptr error, const Finisher& finisher) noexcept override {
     part_.error = std::move(error);
-    to_->one_is_done();
+    to_->one_is_done(finisher);
   }
 
  private:
@@ -113,7 +113,7 @@ class GatheredTask final : public PoolTask {
 template <class Reader, class... Parts>
 auto gather(PoolCore& core, std::uint64_t chunksize, Parts&&... parts) {
   using R = typename Reader::Result;
-  const nogil::detail::Ref<Gather<R>> all(new Gather<R>(&core));
+  const nogil::detail::Ref<Gather<R>> all(new Gather<R>(core.executor()));
   ChunkFeed<Reader> feed(chunksize, 0, core.options().max_workers, std::forward<Parts>(parts)...);
   const auto send = [&](Frame&& frame, std::uint64_t elements) {
     auto task = std::make_unique<GatheredTask<R>>(all, all->expect(elements));

@@ -45,7 +45,7 @@ class OpenPool {
   template <class F, class... Arguments>
   auto submit(std::chrono::nanoseconds timeout, const F& f, const Arguments&... arguments) {
     using R = std::decay_t<std::invoke_result_t<std::decay_t<const F&>&, SentAs<const Arguments&>...>>;
-    auto task = std::make_unique<PoolTaskOf<R>>(core_.get());
+    auto task = std::make_unique<PoolTaskOf<R>>(core_->executor());
     if (timeout.count() > 0) task->timeout = timeout;
     OutputArchive out(task->call);
     save_call<Result::kSent>(out, f, arguments...);
@@ -59,7 +59,8 @@ class OpenPool {
   Who owner_ = this_process();
 };
 
-inline OpenPool open_pool_with(const PoolSetup& setup, std::vector<std::byte> initializer) {
+// Throws ValueError for a bad number, RuntimeError if the start method cannot be used.
+inline OpenPool open_pool(const PoolSetup& setup, Frame initializer = {}) {
   if (setup.workers > 65'535) throw ValueError("a pool of processes: more than 65,535 workers");
   const StartMethod method = method_or_default(setup.method);
   require_method(method);
@@ -69,17 +70,12 @@ inline OpenPool open_pool_with(const PoolSetup& setup, std::vector<std::byte> in
                    std::move(initializer))));
 }
 
-// Throws ValueError for a bad number, RuntimeError if the start method cannot be used.
-inline OpenPool open_pool(const PoolSetup& setup) {
-  return open_pool_with(setup, {});
-}
 template <class F, class... Arguments>
-OpenPool open_pool(const PoolSetup& setup, const F& initializer, const Arguments&... arguments) {
+requires(!std::is_same_v<F, Frame>) OpenPool open_pool(const PoolSetup& setup, const F& initializer, const Arguments&... arguments) {
   Frame frame;
   OutputArchive out(frame);
   save_call<Result::kDropped>(out, initializer, arguments...);
-  if (!frame.files.empty()) throw ValueError("a pool of processes: an initializer takes no shared objects");
-  return open_pool_with(setup, {frame.bytes.data(), frame.bytes.data() + frame.bytes.size()});
+  return open_pool(setup, std::move(frame));
 }
 
 }  // namespace nogil::multiprocessing::detail

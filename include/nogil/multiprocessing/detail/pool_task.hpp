@@ -13,6 +13,7 @@
 #include <new>
 #include <type_traits>
 #include <utility>
+#include <vector>
 
 #include "nogil/futures/detail/block_cache.hpp"
 #include "nogil/futures/future.hpp"
@@ -25,6 +26,46 @@ using nogil::detail::BlockRef;
 using nogil::detail::FutureState;
 using nogil::detail::TaskBlock;
 
+// Makes blocks done. Their observers are told at once; or, where a thread must not run others'
+// code, kept to be told later.
+class Finisher {
+ public:
+  Finisher() noexcept = default;
+  explicit Finisher(std::vector<BlockRef>& untold) noexcept : untold_(&untold) {}
+
+  void finish(const BlockRef& block, FutureState result) const noexcept {
+    if (untold_ == nullptr) return block->set(result);
+    if (!block->set_untold(result)) return;
+    try {
+      untold_->push_back(block);
+    } catch (...) {
+      block->tell();
+    }
+  }
+
+  // Gives a block its result, which make() leaves in the payload, or the exception that
+  // make() throws. Nothing happens if it is done already: cancelled, or set by somebody else.
+  template <class Make>
+  void set(const BlockRef& block, Make make) const noexcept {
+    if (block->begin_set() > FutureState::kRunning) return;
+    FutureState result = FutureState::kFinished;
+    try {
+      make();
+    } catch (...) {
+      result = nogil::detail::keep_exception(*block, std::current_exception());
+    }
+    finish(block, result);
+  }
+
+  void fail(const BlockRef& block, std::exception_ptr error) const noexcept {
+    if (block->begin_set() > FutureState::kRunning) return;
+    finish(block, nogil::detail::keep_exception(*block, std::move(error)));
+  }
+
+ private:
+  std::vector<BlockRef>* const untold_ = nullptr;
+};
+
 class PoolTask {
  public:
   PoolTask() = default;
@@ -35,8 +76,8 @@ class PoolTask {
   // False: it was cancelled, and is not wanted any more.
   virtual bool begin() noexcept = 0;
   virtual void cancel() noexcept = 0;
-  virtual void succeed(InputArchive& result) = 0;
-  virtual void fail(std::exception_ptr error) noexcept = 0;
+  virtual void succeed(InputArchive& result, const Finisher& finisher) = 0;
+  virtual void fail(std::exception_ptr error, const Finisher& finisher) noexcept = 0;
 
   std::uint64_t id = 0;
   Frame call;
@@ -51,8 +92,8 @@ using TaskPointer = std::unique_ptr<PoolTask>;
 template <class R>
 class PoolBlock {
  public:
-  static BlockRef make(void* pool) {
-    return BlockRef(::new (nogil::detail::allocate_block<kSize, kAlign>()) TaskBlock(&operate, 1, pool, true));
+  static BlockRef make(void* executor) {
+    return BlockRef(::new (nogil::detail::allocate_block<kSize, kAlign>()) TaskBlock(&operate, 1, executor, true));
   }
 
  private:
@@ -68,25 +109,6 @@ class PoolBlock {
     return 0;
   }
 };
-
-// Gives a block its result, which make() leaves in the payload, or the exception that make()
-// throws. Nothing happens if it is done already: cancelled, or set by somebody else.
-template <class Make>
-void set_pool_block(TaskBlock& block, Make make) noexcept {
-  if (block.begin_set() > FutureState::kRunning) return;
-  FutureState result = FutureState::kFinished;
-  try {
-    make();
-  } catch (...) {
-    result = nogil::detail::keep_exception(block, std::current_exception());
-  }
-  block.set(result);
-}
-
-inline void fail_pool_block(TaskBlock& block, std::exception_ptr error) noexcept {
-  if (block.begin_set() > FutureState::kRunning) return;
-  block.set(nogil::detail::keep_exception(block, std::move(error)));
-}
 
 template <class R>
 Future<R> future_of(BlockRef block) noexcept {
@@ -109,7 +131,7 @@ struct LoadResult<void> {};
 template <class R, class Load = LoadResult<R>>
 class PoolTaskOf final : public PoolTask {
  public:
-  explicit PoolTaskOf(void* pool) : block_(PoolBlock<R>::make(pool)) {}
+  explicit PoolTaskOf(void* executor) : block_(PoolBlock<R>::make(executor)) {}
 
   Future<R> future() const { return future_of<R>(block_); }
 
@@ -117,14 +139,16 @@ class PoolTaskOf final : public PoolTask {
 
   void cancel() noexcept override { block_->cancel(); }
 
-  void succeed(InputArchive& result) override {
-    set_pool_block(*block_, [&] {
+  void succeed(InputArchive& result, const Finisher& finisher) override {
+    finisher.set(block_, [&] {
       if constexpr (std::is_void_v<R>) nogil::detail::construct_result<R>(*block_);
       else nogil::detail::construct_result<R>(*block_, Load::load(result));
     });
   }
 
-  void fail(std::exception_ptr error) noexcept override { fail_pool_block(*block_, std::move(error)); }
+  void fail(std::exception_ptr error, const Finisher& finisher) noexcept override {
+    finisher.fail(block_, std::move(error));
+  }
 
  private:
   const BlockRef block_;

@@ -33,18 +33,18 @@ class ChunkArrivals final : public nogil::detail::Counted {
     std::uint64_t elements = 0;
   };
 
-  void arrive(Arrival&& arrival) {
+  void arrive(Arrival&& arrival, const Finisher& finisher = {}) {
     BlockRef waiting;
     {
       const platform::RawGuard guard(lock_);
       arrivals_.push_back(std::move(arrival));
       waiting = std::move(waiting_);
     }
-    if (waiting) set_pool_block(*waiting, [&] { nogil::detail::construct_result<void>(*waiting); });
+    if (waiting) finisher.set(waiting, [&] { nogil::detail::construct_result<void>(*waiting); });
   }
 
   // By the one reader: waits for the next. There must be one to come.
-  Arrival take(void* pool) {
+  Arrival take(void* executor) {
     for (;;) {
       BlockRef block;
       {
@@ -54,7 +54,7 @@ class ChunkArrivals final : public nogil::detail::Counted {
           arrivals_.pop_front();
           return first;
         }
-        waiting_ = block = PoolBlock<void>::make(pool);
+        waiting_ = block = PoolBlock<void>::make(executor);
       }
       platform::Wait forever;
       nogil::detail::await(*block, forever);
@@ -81,14 +81,16 @@ class ArrivingTask final : public PoolTask {
 
   bool begin() noexcept override { return !to_->stopped(); }
   void cancel() noexcept override {
-    fail(std::make_exception_ptr(CancelledError("imap_unordered: it was cancelled")));
+    fail(std::make_exception_ptr(CancelledError("imap_unordered: it was cancelled")), Finisher());
   }
-  void succeed(InputArchive& in) override {
+  void succeed(InputArchive& in, const Finisher& finisher) override {
     typename Arrivals::Arrival arrival{LoadChunk<R>::load(in), {}, elements_};
     require_size(arrival.results, elements_);
-    to_->arrive(std::move(arrival));
+    to_->arrive(std::move(arrival), finisher);
   }
-  void fail(std::exception_ptr error) noexcept override { to_->arrive({{}, std::move(error), elements_}); }
+  void fail(std::exception_ptr error, const Finisher& finisher) noexcept override {
+    to_->arrive({{}, std::move(error), elements_}, finisher);
+  }
 
  private:
   const nogil::detail::Ref<Arrivals> to_;
@@ -163,7 +165,7 @@ class UnorderedMap final : public nogil::detail::Counted {
   void await() {
     if (here_) return;
     if (sent_ == given_) flush();
-    here_.emplace(arrivals_->take(core_.get()));
+    here_.emplace(arrivals_->take(core_->executor()));
   }
 
   const nogil::detail::Ref<PoolCore> core_;

@@ -54,6 +54,8 @@ struct Slot {
 };
 
 struct WorkerState {
+  static constexpr std::uint64_t kCondemned = std::uint64_t{1} << 63;  // beside the id in `running`
+
   Ring<Platform, Slot, 64> requests;
   Ring<Platform, Slot, 64> responses;
   alignas(64) std::atomic<std::uint64_t> running{0};  // the id of the task that has begun; 0: none
@@ -303,12 +305,34 @@ class Worker {
   ArenaWriter arena_;
 };
 
-// What a worker's process runs. `initializer` is a frame with a call, or empty.
-inline void worker_main(WorkerLink link, std::uint32_t number, std::vector<std::byte> initializer) {
+// A call with what belongs to it, to be made in each worker; or none.
+struct InitialCall {
+  Frame frame{};
+};
+
+template <>
+struct Adapter<InitialCall> {
+  static void save(OutputArchive& out, const InitialCall& call) {
+    out.write_raw(std::uint64_t{call.frame.bytes.size()});
+    out.write(call.frame.bytes.data(), call.frame.bytes.size());
+    out.write_raw(std::uint64_t{call.frame.files.size()});
+    for (const platform::Fd& file : call.frame.files) out.write_file(file.get());
+  }
+  static InitialCall load(InputArchive& in) {
+    InitialCall call;
+    const std::size_t size = in.read_count();
+    if (size != 0) std::memcpy(call.frame.bytes.extend(size), in.read(size), size);
+    for (auto left = in.read_raw<std::uint64_t>(); left != 0; --left) call.frame.files.push_back(in.read_file());
+    return call;
+  }
+};
+
+// What a worker's process runs.
+inline void worker_main(WorkerLink link, std::uint32_t number, InitialCall initializer) {
   Worker worker(std::move(link), number);
-  if (!initializer.empty()) {
+  if (initializer.frame.bytes.size() != 0) {
     try {
-      InputArchive in(initializer.data(), initializer.size());
+      InputArchive in(initializer.frame);
       Frame nothing;
       OutputArchive dropped(nothing);
       run_call(in, dropped);

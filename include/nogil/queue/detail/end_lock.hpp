@@ -15,7 +15,8 @@
 //
 // Threads    Of one process only: an owner (below) is known by its thread_id().
 // Cost       One locked instruction; none for an end that one thread uses alone. Two cache
-//            lines, the first shared with Own: what only the holder may touch.
+//            lines, the first shared with Own: what only the holder may touch. The second may
+//            hold something beside the count, for who looks at that.
 // Source     Locks that belong to a thread until another wants them: K. Kawachiya and
 //            others, "Lock Reservation" (2002); here the other one makes the kernel fence
 //            the owner, and there is no second owner.
@@ -36,7 +37,9 @@ namespace nogil::detail {
 // After so many turns without another thread between, an end belongs to a thread.
 inline constexpr std::uint32_t kTurnsToOwn = 64;
 
-template <class Platform, class Own, std::uint32_t kTurns = kTurnsToOwn>
+struct NothingBeside {};
+
+template <class Platform, class Own, std::uint32_t kTurns = kTurnsToOwn, class Beside = NothingBeside>
 class EndLock {
  public:
   using Claim = typename platform::BasicEventCount<Platform>::Claim;
@@ -166,10 +169,13 @@ class EndLock {
 
  private:
   alignas(platform::kCacheLine) Atomic<std::uint64_t> count_{0};
+
+ public:
+  [[no_unique_address]] Beside beside;
 };
 
-template <class Platform, class Own, std::uint32_t kTurns>
-std::uint64_t EndLock<Platform, Own, kTurns>::lock_slow() noexcept {
+template <class Platform, class Own, std::uint32_t kTurns, class Beside>
+std::uint64_t EndLock<Platform, Own, kTurns, Beside>::lock_slow() noexcept {
   std::uint64_t count = 0;
   std::uint64_t seen = 0;
   wait_until_taken([&] {
@@ -191,9 +197,9 @@ std::uint64_t EndLock<Platform, Own, kTurns>::lock_slow() noexcept {
   return count;
 }
 
-template <class Platform, class Own, std::uint32_t kTurns>
+template <class Platform, class Own, std::uint32_t kTurns, class Beside>
 template <class Taken>
-void EndLock<Platform, Own, kTurns>::wait_until_taken(Taken taken) noexcept {
+void EndLock<Platform, Own, kTurns, Beside>::wait_until_taken(Taken taken) noexcept {
   for (;;) {
     const platform::BasicWait<Platform> wait;
     platform::BasicBackoff<Platform, platform::LockPolicy> backoff(wait);

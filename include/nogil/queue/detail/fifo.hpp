@@ -30,6 +30,7 @@
 #include "nogil/platform/wait.hpp"
 #include "nogil/queue/detail/block.hpp"
 #include "nogil/queue/detail/end_lock.hpp"
+#include "nogil/queue/detail/latest.hpp"
 #include "nogil/queue/detail/put_result.hpp"
 #include "nogil/queue/detail/wait_until.hpp"
 
@@ -116,6 +117,12 @@ class Fifo {
   class AtHead {
    public:
     explicit AtHead(Fifo& queue) noexcept : queue_(queue), head_(queue.head_.lock()) {
+      if constexpr (kSmallElement<T>) {
+        if (queue.see_latest(head_, copy_)) {
+          item_ = std::launder(reinterpret_cast<T*>(copy_));
+          return;
+        }
+      }
       if (queue.known_tail(head_) != head_) [[likely]] {
         item_ = queue.front(head_);
       } else {
@@ -140,6 +147,7 @@ class Fifo {
    private:
     Fifo& queue_;
     const std::uint64_t head_;
+    alignas(T) unsigned char copy_[kSmallElement<T> ? sizeof(T) : 1];  // of a small element, and not always
     T* item_ = nullptr;
     [[no_unique_address]] const Unwinding<kMoveMayThrow> unwinding_{};
   };
@@ -318,6 +326,16 @@ class Fifo {
     return own.known_tail;
   }
 
+  // Whether the element with this number is there, and the last, and was copied: it need not
+  // be fetched then. (Unless it may be the first of its block: front() must come there, once.)
+  // With the head's lock.
+  bool see_latest(std::uint64_t head, void* place) noexcept {
+    HeadOwn& own = head_.own;
+    if (own.known_tail != head || head / Block::kSlots != own.number) return false;
+    own.known_tail = tail_.count();
+    return own.known_tail == head + 1 && tail_.beside.see(head, place) && tail_.count() == head + 1;
+  }
+
   template <class... Args>
   [[gnu::noinline]] void construct_in_new_block(std::uint64_t tail, Args&&... args) {
     FreshBlock fresh(*this);
@@ -329,6 +347,9 @@ class Fifo {
 
   // Gives the lock of the tail back, with more elements, and wakes as many who wait for them.
   void show_tail(std::uint64_t from, std::uint64_t to) noexcept {
+    if constexpr (kSmallElement<T>) {
+      if (to == from + 1) tail_.beside.show(from, *tail_.own.block->at(from));
+    }
     Platform::light_fence();  // between taking the lock and looking for sleepers: see wait_until()
     if (tail_.is_awaited() || tail_.own.not_empty.waiting() != 0) [[unlikely]]
       show_and_wake(tail_, tail_.own.not_empty, from, to, to - from);
@@ -390,7 +411,7 @@ class Fifo {
     return spare != nullptr ? spare : new Block;
   }
 
-  EndLock<Platform, TailOwn, kTurns> tail_;
+  EndLock<Platform, TailOwn, kTurns, Latest<T, Platform>> tail_;
   EndLock<Platform, HeadOwn, kTurns> head_;
   alignas(platform::kCacheLine) Atomic<Block*> spare_{nullptr};  // one block that was used up
   Block* first_ = nullptr;  // of the chain; written before the first element is shown

@@ -1,0 +1,71 @@
+// nogil/asyncio/detail/loop_bound.hpp -- what needs a loop, but may outlive it: streams, servers, processes.
+//
+// Their handles belong to the user, who may keep them when the loop has ended. So the loop
+// tells each of them at its end, and from then on they do without it.
+
+#pragma once
+
+#include "nogil/asyncio/detail/loop_core.hpp"
+
+namespace nogil::asyncio::detail {
+
+class LoopBound {
+ public:
+  LoopBound(const LoopBound&) = delete;
+  LoopBound& operator=(const LoopBound&) = delete;
+
+ protected:
+  inline explicit LoopBound(LoopCore& loop);
+  virtual ~LoopBound() { leave(); }
+
+  // Null when it has ended.
+  LoopCore* loop() const noexcept { return loop_; }
+
+  // The last moment in which there is a loop, whose tasks are all done; loop() is null
+  // already. *this may be gone when it returns.
+  virtual void loop_ends(LoopCore& ending) noexcept = 0;
+
+ private:
+  friend class LoopBounds;
+
+  inline void leave() noexcept;
+
+  LoopCore* loop_;
+  LoopBound* next_ = nullptr;
+  LoopBound* previous_ = nullptr;
+};
+
+// All of a loop's.
+class LoopBounds final : public LoopService {
+ public:
+  explicit LoopBounds(LoopCore& loop) noexcept : loop_(loop) {}
+  ~LoopBounds() override {
+    while (LoopBound* const one = first_) {
+      one->leave();
+      one->loop_ends(loop_);
+    }
+  }
+
+ private:
+  friend class LoopBound;
+
+  LoopCore& loop_;
+  LoopBound* first_ = nullptr;
+};
+
+inline LoopBound::LoopBound(LoopCore& loop) : loop_(&loop) {
+  LoopBounds& all = loop.service<LoopBounds>();
+  next_ = all.first_;
+  if (next_ != nullptr) next_->previous_ = this;
+  all.first_ = this;
+}
+
+inline void LoopBound::leave() noexcept {
+  if (loop_ == nullptr) return;
+  if (next_ != nullptr) next_->previous_ = previous_;
+  if (previous_ != nullptr) previous_->next_ = next_;
+  else loop_->service<LoopBounds>().first_ = next_;
+  loop_ = nullptr;
+}
+
+}  // namespace nogil::asyncio::detail

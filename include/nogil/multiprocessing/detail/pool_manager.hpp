@@ -1,0 +1,183 @@
+// nogil/multiprocessing/detail/pool_manager.hpp -- who watches over a pool: its manager, and who fetches.
+//
+// The rest of pool_core.hpp.
+
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <utility>
+
+#include "nogil/multiprocessing/detail/pool_core.hpp"
+
+namespace nogil::multiprocessing::detail {
+
+// ---- The manager -------------------------------------------------------------------------
+
+inline void PoolCore::manage() noexcept {
+  const Finisher teller;
+  bool looked_around = false;
+  for (bool over = false; !over;) {
+    const std::uint32_t calls = bell_->calls();
+    const std::uint32_t seen = bell_->rung();
+    Taken taken;
+    std::int64_t look_again = 0;
+    bool start = false;
+    bool look_around = false;
+    bool sleep = false;
+    {
+      const platform::RawGuard guard(lock_);
+      step(taken);
+      taken.untold = std::move(untold_);
+      untold_.clear();
+      look_again = enforce_limits();
+      start = wants_worker();
+      over = over_ = all_done();
+      if (taken.outcomes.empty() && taken.untold.empty() && !start && !over) {
+        look_around = !looked_around && !fetcher_ && anything_soon();
+        sleep = !look_around && stop_watching(seen, look_again);
+      }
+    }
+    for (Outcome& outcome : taken.outcomes) outcome.conclude(teller);
+    for (const BlockRef& block : taken.untold) block->tell();
+    if (start && !start_worker()) {
+      look_again = monotonic_ns() + kTryAgain;
+      sleep = taken.outcomes.empty();
+    }
+    looked_around = look_around;
+    if (look_around) {
+      bell_.spinners().spin(Spinners::kParent, [&] { return bell_->rung() != seen || bell_->calls() != calls; });
+    } else if (sleep) {
+      Wait wait;
+      if (look_again != 0) wait = Wait(std::chrono::nanoseconds(look_again - monotonic_ns()));
+      bell_->sleep(calls, wait);
+    }
+  }
+}
+
+// With the lock, by the manager, which has looked and found nothing. False: it has to look
+// again; else it may sleep, to `look_again` if that is not 0.
+inline bool PoolCore::stop_watching(std::uint32_t seen, std::int64_t& look_again) noexcept {
+  const bool traffic = std::exchange(departed_, departures_) != departures_;
+  polls_ = traffic && (fetcher_ || (!asked_ && anything_out()));
+  if (polls_) {
+    const std::int64_t soon = monotonic_ns() + kLookAgain;
+    if (look_again == 0 || soon < look_again) look_again = soon;
+    return true;
+  }
+  if (fetcher_) return true;
+  asked_ = false;
+  return bell_->hand_over(seen);
+}
+
+// False: it could not be started, now.
+inline bool PoolCore::start_worker() noexcept {
+  try {
+    auto worker = std::make_unique<PoolWorker>(bell_, static_cast<std::uint32_t>(last_worker_ % Spinners::kWorkers));
+    Frame job;
+    OutputArchive out(job);
+    const ProcessInfo me = g_child_identity != nullptr ? g_child_identity->self
+                                                       : ProcessInfo{"MainProcess", ::getpid(), false};
+    JobHead head{{(platform::Text() << "ProcessPoolWorker-" << ++last_worker_).take(), 0, true}, me, {}};
+    ::sigemptyset(&head.mask);
+    out(head);
+    save_worker_call(out, *worker);
+    add_owner();
+    worker->child =
+        Supervisor::here().start(options_.method, head.self, job, nogil::detail::Ref<Listener>(this), copy_);
+    worker->sockets.theirs.reset();
+    const platform::RawGuard guard(lock_);
+    if (broken_) worker->child->signal(SIGKILL);
+    workers_.push_back(std::move(worker));
+    return true;
+  } catch (...) {
+    const platform::RawGuard guard(lock_);
+    if (!workers_.empty()) return false;
+    break_with("a pool of processes: no worker could be started", std::current_exception());
+    return true;
+  }
+}
+
+// The call of worker_main, with the worker's end of the lines.
+inline void PoolCore::save_worker_call(OutputArchive& out, const PoolWorker& worker) {
+  using Main = Call<Result::kDropped, void (*)(WorkerLink, std::uint32_t, InitialCall), WorkerLink, std::uint32_t,
+                    InitialCall>;
+  save_descriptor(out, Main::descriptor);
+  save_function(out, &worker_main);
+  const WorkerLink theirs = worker.link.with_socket(worker.sockets.theirs.get());
+  save(out, theirs);
+  save(out, worker.number);
+  save(out, initializer_);
+}
+
+// ---- Who fetches -------------------------------------------------------------------------
+
+// What a thread has taken in that is not the manager: it has counted itself in busy_.
+inline void PoolCore::conclude_quietly(Taken& taken) noexcept {
+  const Finisher quiet(taken.untold);
+  for (Outcome& outcome : taken.outcomes) outcome.conclude(quiet);
+  taken.outcomes.clear();
+  bool call = false;
+  {
+    const platform::RawGuard guard(lock_);
+    --busy_;
+    call = closed_ || !taken.untold.empty();
+    for (BlockRef& block : taken.untold) untold_.push_back(std::move(block));
+  }
+  taken.untold.clear();
+  if (call) bell_->call();
+}
+
+// Takes in what comes, for a moment, until `awaited` is done; then, or when nothing comes
+// soon, lets go.
+inline void PoolCore::fetch(TaskBlock& awaited) noexcept {
+  {
+    const platform::RawGuard guard(lock_);
+    if (fetcher_ || over_) {
+      asked_ = true;
+      return;
+    }
+    fetcher_ = true;
+    bell_->stay_awake();
+  }
+  for (bool more = true; more;) {
+    const std::uint32_t seen = bell_->rung();
+    Taken taken;
+    bool wait = false;
+    bool call = false;
+    {
+      const platform::RawGuard guard(lock_);
+      if (!awaited.done()) step(taken);
+      if (!taken.outcomes.empty()) ++busy_;
+      else if (!awaited.done()) wait = anything_soon();
+      call = wants_worker();
+      more = wait || !taken.outcomes.empty();
+      if (!more) call = leave(seen) || call;
+    }
+    if (!taken.outcomes.empty()) conclude_quietly(taken);
+    if (call) bell_->call();
+    if (!wait) continue;
+    const auto rung = [&] { return bell_->rung() != seen; };
+    if (bell_.spinners().spin(Spinners::kParent, rung)) continue;
+    {
+      const platform::RawGuard guard(lock_);
+      asked_ = true;
+      call = leave(seen);
+    }
+    if (call) bell_->call();
+    return;
+  }
+}
+
+// With the lock. Whether the manager is to be called.
+inline bool PoolCore::leave(std::uint32_t seen) noexcept {
+  fetcher_ = false;
+  if (!asked_ && anything_out()) {
+    ++departures_;
+    return !polls_;
+  }
+  return !bell_->hand_over(seen);
+}
+
+}  // namespace nogil::multiprocessing::detail

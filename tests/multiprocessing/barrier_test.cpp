@@ -1,0 +1,132 @@
+// Tests of nogil::Barrier between processes, under every start method; its algorithm is
+// nogil::Barrier's, which has a suite of its own.
+
+#include "nogil/multiprocessing/barrier.hpp"
+
+#include <gtest/gtest.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include <stdexcept>
+#include <thread>
+#include <vector>
+
+#include "multiprocessing/support/processes.hpp"
+#include "nogil/multiprocessing/value.hpp"
+
+namespace nogil::testing {
+namespace {
+
+using Barrier;
+using mp::Value;
+
+using AnyBarrier = UnderEveryStartMethod;
+NOGIL_UNDER_EVERY_START_METHOD(AnyBarrier);
+
+TEST_P(AnyBarrier, gathers_processes_again_and_again) {
+  Barrier barrier(3);
+  Value<int> indices(0);
+  std::vector<Process> workers;
+  const auto pass = [](Barrier same, Value<int> sum) {
+    for (int round = 0; round < 10; ++round) {
+      const auto index = static_cast<int>(same.wait());
+      sum.with_lock([index](int& all) { all += 1 << (4 * index); });
+    }
+  };
+  for (int i = 0; i < 2; ++i) {
+    workers.push_back(process(pass, barrier, indices));
+    workers.back().start();
+  }
+  pass(barrier, indices);
+  for (Process& worker : workers) worker.join();
+  EXPECT_EQ(indices.get(), 0xaaa) << "each index ten times";
+}
+
+// An action with state: it can be sent.
+struct AddOne {
+  Value<int> to{0};
+  void serialize(mp::OutputArchive& archive) { archive(to); }
+  void serialize(mp::InputArchive& archive) { archive(to); }
+  void operator()() {
+    to.with_lock([](int& n) { ++n; });
+  }
+};
+
+TEST_P(AnyBarrier, runs_its_action_once_each_time_before_the_others_go_on) {
+  AddOne action;
+  Barrier barrier(3, action);
+  const auto pass = [](Barrier same, Value<int> runs) {
+    for (int round = 1; round <= 10; ++round) {
+      same.wait();
+      const int seen = runs.get();
+      if (seen != round) throw std::logic_error("the action has run too often, or not yet");
+      same.wait(kPatience);
+      ++round;
+    }
+  };
+  std::vector<Process> workers;
+  for (int i = 0; i < 2; ++i) {
+    workers.push_back(process(pass, barrier, action.to));
+    workers.back().start();
+  }
+  EXPECT_NO_THROW(pass(barrier, action.to));
+  for (Process& worker : workers) {
+    worker.join();
+    EXPECT_EQ(worker.exitcode(), 0);
+  }
+  EXPECT_EQ(action.to.get(), 10);
+}
+
+TEST_P(AnyBarrier, has_a_timeout_of_its_own_in_all_processes) {
+  Barrier barrier(2, {}, 20ms);
+  EXPECT_EQ(exitcode(
+                [](Barrier same) {
+                  try {
+                    same.wait();
+                  } catch (const BrokenBarrierError&) {
+                    std::_Exit(3);
+                  }
+                },
+                barrier),
+            3);
+  EXPECT_TRUE(barrier.broken());
+}
+
+TEST_P(AnyBarrier, lets_the_others_go_when_it_is_aborted_after_a_death_in_the_action) {
+  Barrier barrier(2, [] { ::raise(SIGKILL); });
+  Process other = process([](Barrier same) { same.wait(); }, barrier);
+  Call waiter([&] {
+    try {
+      barrier.wait();
+    } catch (const BrokenBarrierError&) {
+      return true;
+    }
+    return false;
+  });
+  ASSERT_TRUE(eventually([&] { return barrier.n_waiting() == 1; }));
+  other.start();
+  other.join();
+  EXPECT_EQ(other.exitcode(), -SIGKILL);
+  barrier.abort();
+  EXPECT_TRUE(waiter.result());
+}
+
+TEST(MpBarrier, breaks_when_a_limit_is_reached) {
+  Barrier barrier(2);
+  EXPECT_THROW(static_cast<void>(barrier.wait(1ms)), BrokenBarrierError);
+  EXPECT_TRUE(barrier.broken());
+  EXPECT_THROW(static_cast<void>(barrier.wait()), BrokenBarrierError);
+  barrier.reset();
+  EXPECT_FALSE(barrier.broken());
+  EXPECT_THROW(Barrier(0), ValueError);
+  EXPECT_EQ(Barrier(1, {}, std::chrono::hours::max()).wait(), 0);
+}
+
+TEST(MpBarrier, breaks_when_its_action_throws_which_goes_to_the_last_to_come) {
+  Barrier barrier(1, [] { throw std::out_of_range("thrown"); });
+  EXPECT_THROW(static_cast<void>(barrier.wait()), std::out_of_range);
+  EXPECT_TRUE(barrier.broken());
+}
+
+}  // namespace
+}  // namespace nogil::testing
