@@ -6,4 +6,5 @@
 #include "nogil/multiprocessing.hpp"
 #include "nogil/queue.hpp"
 #include "nogil/threading.hpp"
+#include "nogil/trace.hpp"
 #include "nogil/version.hpp"

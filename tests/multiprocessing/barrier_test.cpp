@@ -7,8 +7,9 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include <chrono>
+#include <cstdlib>
 #include <stdexcept>
-#include <thread>
 #include <vector>
 
 #include "multiprocessing/support/processes.hpp"
@@ -17,7 +18,7 @@
 namespace nogil::testing {
 namespace {
 
-using Barrier;
+using mp::Barrier;
 using mp::Value;
 
 using AnyBarrier = UnderEveryStartMethod;
@@ -94,21 +95,21 @@ TEST_P(AnyBarrier, has_a_timeout_of_its_own_in_all_processes) {
 
 TEST_P(AnyBarrier, lets_the_others_go_when_it_is_aborted_after_a_death_in_the_action) {
   Barrier barrier(2, [] { ::raise(SIGKILL); });
-  Process other = process([](Barrier same) { same.wait(); }, barrier);
-  Call waiter([&] {
+  const auto pass = [](Barrier same) {
     try {
-      barrier.wait();
+      same.wait();
     } catch (const BrokenBarrierError&) {
-      return true;
+      std::_Exit(3);
     }
-    return false;
-  });
+  };
+  Process first = process(pass, barrier);
+  first.start();
   ASSERT_TRUE(eventually([&] { return barrier.n_waiting() == 1; }));
-  other.start();
-  other.join();
-  EXPECT_EQ(other.exitcode(), -SIGKILL);
+  EXPECT_EQ(exitcode(pass, barrier), -SIGKILL);
+  EXPECT_FALSE(first.join(1ms));
   barrier.abort();
-  EXPECT_TRUE(waiter.result());
+  EXPECT_TRUE(first.join(kPatience));
+  EXPECT_EQ(first.exitcode(), 3);
 }
 
 TEST(MpBarrier, breaks_when_a_limit_is_reached) {

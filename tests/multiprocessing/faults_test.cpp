@@ -368,7 +368,7 @@ TEST_P(AnyInstruction, may_be_a_workers_last) {
   if (all < 0) GTEST_SKIP() << "no process may be traced here";
   RecordProperty("instructions", all);
   std::mt19937 random(7);
-  for (int i = 0; i < rounds(GetParam() ? 6 : 30) && !HasFailure(); ++i) {
+  for (int i = 0; i < rounds(GetParam() ? 6 : 20) && !HasFailure(); ++i) {
     kill_worker_after(std::uniform_int_distribution<int>(0, all)(random), GetParam());
   }
 }
@@ -407,7 +407,7 @@ TEST(AnyInstructionOfTheTemplate, may_be_its_last) {
   const int all = kill_template_after(-1);
   if (all < 0) GTEST_SKIP() << "no process may be traced here";
   std::mt19937 random(8);
-  for (int i = 0; i < rounds(30) && !HasFailure(); ++i) {
+  for (int i = 0; i < rounds(20) && !HasFailure(); ++i) {
     kill_template_after(std::uniform_int_distribution<int>(0, all)(random));
   }
 }

@@ -16,7 +16,7 @@
 //            without being awaited destroys them; in debug mode that is reported, with the
 //            place where it is written.
 // Lambdas    A lambda's captures are in the lambda, not in the coroutine. So one that has
-//            captures and is a coroutine does not compile on g++; give it parameters.
+//            captures and is a coroutine does not compile; give it parameters.
 // Threads    Runs in the thread of its loop. The object is as any other.
 // Cost       One allocation from the loop's pool. No other to await it.
 // Python     A coroutine object. No send(), throw() and close().
@@ -24,6 +24,7 @@
 #pragma once
 
 #include <coroutine>
+#include <initializer_list>
 #include <type_traits>
 #include <utility>
 
@@ -48,12 +49,14 @@ class [[nodiscard]] Coro {
   // Whether it is still to be awaited.
   [[nodiscard]] bool valid() const noexcept { return static_cast<bool>(handle_); }
 
+  detail::CoroAwaiter<T> operator co_await() & = delete;  // only once: co_await std::move(coro)
   detail::CoroAwaiter<T> operator co_await() && noexcept {
     return detail::CoroAwaiter<T>(std::exchange(handle_, {}));
   }
 
  private:
-  friend class detail::Promise<T, Coro>;
+  template <class, class, class>
+  friend class detail::Promise;
   friend struct detail::CoroAccess;
 
   explicit Coro(detail::CoroHandle<T> owned) noexcept : handle_(owned) {}
@@ -76,6 +79,33 @@ struct CoroAccess {
 template <class... Parameters>
 inline constexpr bool kHasRvalueReference = (std::is_rvalue_reference_v<Parameters> || ...);
 
+// By its name: the language has no question for it.
+template <class Class>
+constexpr bool is_lambda() noexcept {
+  const char* const name = __PRETTY_FUNCTION__;
+  for (const char* at = name; *at != '\0'; ++at) {
+    for (const char* sign : {"<lambda", "(lambda at"}) {
+      const char* seen = at;
+      while (*sign != '\0' && *seen == *sign) ++seen, ++sign;
+      if (*sign == '\0') return true;
+    }
+  }
+  return false;
+}
+
+// The lambda whose call operator has such parameters, the object among them; else void. Where
+// its own body is compiled a lambda is not complete, but as the argument of another function
+// it is. (A generic lambda's body is compiled later, so it is not found out.)
+template <class... Parameters>
+struct OwnClosure {
+  using Type = void;
+};
+template <class Object, class... Parameters>
+requires(is_lambda<std::remove_cv_t<Object>>() && !requires { sizeof(Object); })
+struct OwnClosure<Object&, Parameters...> {
+  using Type = std::remove_cv_t<Object>;
+};
+
 }  // namespace detail
 
 }  // namespace nogil::asyncio
@@ -84,5 +114,6 @@ template <class T, class... Parameters>
 struct std::coroutine_traits<nogil::asyncio::Coro<T>, Parameters...> {
   static_assert(!nogil::asyncio::detail::kHasRvalueReference<Parameters...>,
                 "a coroutine must not take an rvalue reference: what it refers to is gone when the body runs. Take it by value");
-  using promise_type = nogil::asyncio::detail::Promise<T, nogil::asyncio::Coro<T>>;
+  using promise_type = nogil::asyncio::detail::Promise<T, nogil::asyncio::Coro<T>,
+                                                       typename nogil::asyncio::detail::OwnClosure<Parameters...>::Type>;
 };

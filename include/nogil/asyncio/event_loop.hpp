@@ -19,11 +19,13 @@
 
 #pragma once
 
+#include <cstdlib>
 #include <string>
 #include <type_traits>
 #include <utility>
 #include <vector>
 
+#include "nogil/asyncio/detail/debug.hpp"
 #include "nogil/asyncio/detail/fd_callbacks.hpp"
 #include "nogil/asyncio/detail/handle_state.hpp"
 #include "nogil/asyncio/detail/loop_core.hpp"
@@ -68,7 +70,11 @@ class EventLoop : private detail::LoopReactor, private detail::LoopCore {
   EventLoop() : EventLoop(new detail::EpollReactor) {}
 
   // With a reactor of its own, which it owns.
-  explicit EventLoop(detail::Reactor* owned) : LoopReactor(owned), LoopCore(*owned) {}
+  explicit EventLoop(detail::Reactor* owned) : LoopReactor(owned), LoopCore(*owned) {
+    before_sleep_ = &detail::report_blocking;
+    const char* const wanted = std::getenv("NOGIL_ASYNCIO_DEBUG");
+    if (wanted != nullptr && *wanted != '\0') set_debug(true);
+  }
 
   ~EventLoop() { close(); }
 
@@ -133,7 +139,13 @@ class EventLoop : private detail::LoopReactor, private detail::LoopCore {
   }
 
   // A line for each task that is not done: its name, where it is written, what it waits for.
-  [[nodiscard]] std::string dump_tasks() const;
+  [[nodiscard]] std::string dump_tasks() const {
+    platform::Text text;
+    for (const detail::TaskBase* task = first_task(); task != nullptr; task = task->next_task()) {
+      text << detail::describe_task(*task) << " " << detail::describe_wait(*task) << "\n";
+    }
+    return text.take();
+  }
 
   // ---- Descriptors and signals ------------------------------------------------------------
 
@@ -167,15 +179,21 @@ class EventLoop : private detail::LoopReactor, private detail::LoopCore {
   // Reports misuse on stderr: coroutines that nobody awaited, callbacks that take long, waits
   // that stop the whole loop, cancellations that were swallowed; and throws RuntimeError for
   // calls from a wrong thread. Off, unless NOGIL_ASYNCIO_DEBUG is set in the environment.
-  void set_debug(bool on) noexcept { debug_ = on; }
-  [[nodiscard]] bool get_debug() const noexcept { return debug_; }
+  using LoopCore::set_debug;
+  [[nodiscard]] bool get_debug() const noexcept { return debug(); }
+
+  // Callbacks and steps of tasks that take longer are reported in debug mode. At first 100 ms.
+  template <class Rep, class Period>
+  void set_slow_callback_duration(const std::chrono::duration<Rep, Period>& length) noexcept {
+    slow_ = detail::nanoseconds(length);
+  }
 
  private:
   friend EventLoop& get_running_loop();
   friend class Runner;
   friend struct detail::LoopAccess;
 
-  Handle ready(detail::HandleState& handle) noexcept {
+  Handle ready(detail::HandleState& handle) {
     push(handle);
     return Handle(handle);
   }

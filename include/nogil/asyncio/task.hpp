@@ -191,6 +191,7 @@ class DoneCallback final : public Pooled, public ScheduledNode {
 
 template <class T>
 Task<T> make_task(LoopCore& loop, Coro<T> coro, std::string name) {
+  loop.check_thread();
   const CoroHandle<T> root = CoroAccess::release(coro);
   TaskState<T>* task;
   try {

@@ -23,15 +23,10 @@
 #include "nogil/errors.hpp"
 #include "nogil/futures/detail/future_group.hpp"
 #include "nogil/futures/future.hpp"
+#include "nogil/futures/return_when.hpp"
 #include "nogil/platform/wait.hpp"
 
 namespace nogil {
-
-enum class ReturnWhen { FIRST_COMPLETED, FIRST_EXCEPTION, ALL_COMPLETED };
-
-inline constexpr ReturnWhen FIRST_COMPLETED = ReturnWhen::FIRST_COMPLETED;
-inline constexpr ReturnWhen FIRST_EXCEPTION = ReturnWhen::FIRST_EXCEPTION;
-inline constexpr ReturnWhen ALL_COMPLETED = ReturnWhen::ALL_COMPLETED;
 
 // Both in the order in which they were given.
 template <class T>

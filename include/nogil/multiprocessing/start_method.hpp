@@ -10,8 +10,9 @@
 //              the first takes a millisecond). Global objects are as at the start of main().
 // spawn        This program started anew for each process. About a millisecond.
 // fork         A copy of the parent as it is, with its global objects. Not while the parent
-//              has other threads: a lock that one of them holds stays locked for ever in the
-//              child. Its time grows with the parent's memory: some 15 ms for 256 MiB.
+//              has other threads, but for the library's own (such as a ThreadPoolExecutor's): a
+//              lock that one of them holds stays locked for ever in the child. Its time grows
+//              with the parent's memory: some 15 ms for 256 MiB.
 //
 // The default is forkserver in a program that has called freeze_support(), else fork.
 //
@@ -32,6 +33,7 @@
 #include "nogil/multiprocessing/detail/handshake.hpp"
 #include "nogil/multiprocessing/detail/template_process.hpp"
 #include "nogil/platform/fence.hpp"
+#include "nogil/platform/own_threads.hpp"
 
 namespace nogil::multiprocessing {
 
@@ -41,7 +43,7 @@ namespace detail {
 
 [[gnu::visibility("default")]] inline constinit std::atomic<bool> g_can_start_anew{false};
 [[gnu::visibility("default")]] inline constinit std::atomic<int> g_start_method{-1};  // -1: the default
-[[gnu::visibility("default")]] inline constinit std::atomic<int> g_own_threads{0};  // the library's, not the program's
+using platform::g_own_threads;
 
 // How many threads the program itself runs.
 inline int program_threads() noexcept {
@@ -65,7 +67,7 @@ inline void require_method(StartMethod method) {
         "nogil::mp::freeze_support() in the first line of main()");
   }
   // A thread that has been joined may still be on its way out.
-  for (int look = 0; program_threads() > 1; ++look) {
+  for (int look = 0; program_threads() > (platform::t_own_thread ? 0 : 1); ++look) {
     if (look == 20) {
       throw RuntimeError(
           "multiprocessing: fork would copy the locks that this program's other threads hold: call "

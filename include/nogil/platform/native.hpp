@@ -27,6 +27,7 @@
 #include <bit>
 #include <cstdint>
 
+#include "nogil/platform/block_hook.hpp"
 #include "nogil/platform/cpu.hpp"
 #include "nogil/platform/deadline.hpp"
 #include "nogil/platform/fence.hpp"
@@ -52,6 +53,7 @@ struct Machine {
 
   template <class T>
   static bool futex_wait(const Atomic<T>& word, std::uint32_t expected, Deadline deadline) noexcept {
+    about_to_sleep();
     return platform::futex_wait(address(word), expected, deadline, kScope);
   }
   static void futex_wake(Address address, std::uint32_t count) noexcept {

@@ -2,11 +2,13 @@
 
 #pragma once
 
+#include <sched.h>
 #include <signal.h>
 #include <sys/ptrace.h>
 #include <sys/wait.h>
 
 #include <cerrno>
+#include <cstddef>
 
 namespace nogil::testing {
 
@@ -15,12 +17,16 @@ namespace nogil::testing {
 class Stepper {
  public:
   explicit Stepper(int pid) : pid_(pid) {
+    share_a_core();
     attached_ = ::ptrace(PTRACE_SEIZE, pid, 0L, 0L) == 0;
     if (attached_ && ::ptrace(PTRACE_INTERRUPT, pid, 0L, 0L) == 0) alive_ = stopped();
   }
   Stepper(const Stepper&) = delete;
   Stepper& operator=(const Stepper&) = delete;
-  ~Stepper() { kill(); }
+  ~Stepper() {
+    kill();
+    ::sched_setaffinity(0, sizeof before_, &before_);
+  }
 
   // False: this machine does not allow it.
   bool attached() const { return attached_; }
@@ -40,6 +46,16 @@ class Stepper {
   }
 
  private:
+  // Each step is two switches from one to the other: on one core that takes a tenth of the time.
+  void share_a_core() {
+    ::sched_getaffinity(0, sizeof before_, &before_);
+    ::cpu_set_t one;
+    CPU_ZERO(&one);
+    CPU_SET(static_cast<std::size_t>(::sched_getcpu()), &one);
+    ::sched_setaffinity(0, sizeof one, &one);
+    ::sched_setaffinity(pid_, sizeof one, &one);
+  }
+
   bool stopped() const {
     int status = 0;
     ::pid_t seen;
@@ -49,6 +65,7 @@ class Stepper {
   }
 
   const int pid_;
+  ::cpu_set_t before_{};
   bool attached_ = false;
   bool alive_ = false;
 };

@@ -59,6 +59,9 @@ class Completion : public Pooled {
   // Somebody has seen how it ended: no need to report it.
   void mark_retrieved() noexcept { retrieved_ = true; }
 
+  // Nobody needs to see how it ends, or has ended: it is never reported.
+  void disregard() noexcept { disregarded_ = true; }
+
   void add_ref() noexcept { ++owners_; }
   void drop() noexcept {
     if (--owners_ == 0) delete this;
@@ -98,7 +101,7 @@ class Completion : public Pooled {
     }
   }
 
-  bool retrieved() const noexcept { return retrieved_; }
+  bool retrieved() const noexcept { return retrieved_ || disregarded_; }
 
  private:
   LoopCore& loop_;
@@ -106,6 +109,7 @@ class Completion : public Pooled {
   std::uint32_t owners_;
   DoneState state_ = DoneState::kPending;
   bool retrieved_ = false;
+  bool disregarded_ = false;
 };
 
 // An ownership of one, or none.

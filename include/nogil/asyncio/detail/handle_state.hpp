@@ -126,6 +126,7 @@ auto bind_call(F&& function, Args&&... args) {
 
 template <bool kOnce, class F, class... Args>
 HandleState& make_handle(LoopCore& loop, F&& function, Args&&... args) {
+  loop.check_thread();
   auto bound = bind_call<kOnce>(std::forward<F>(function), std::forward<Args>(args)...);
   return *new HandleOf<decltype(bound)>(loop, std::move(bound));
 }

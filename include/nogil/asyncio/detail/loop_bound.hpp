@@ -9,6 +9,8 @@
 
 namespace nogil::asyncio::detail {
 
+class LoopBounds;
+
 class LoopBound {
  public:
   LoopBound(const LoopBound&) = delete;
@@ -19,7 +21,7 @@ class LoopBound {
   virtual ~LoopBound() { leave(); }
 
   // Null when it has ended.
-  LoopCore* loop() const noexcept { return loop_; }
+  inline LoopCore* loop() const noexcept;
 
   // The last moment in which there is a loop, whose tasks are all done; loop() is null
   // already. *this may be gone when it returns.
@@ -30,7 +32,7 @@ class LoopBound {
 
   inline void leave() noexcept;
 
-  LoopCore* loop_;
+  LoopBounds* home_;  // null: the loop has ended
   LoopBound* next_ = nullptr;
   LoopBound* previous_ = nullptr;
 };
@@ -53,19 +55,20 @@ class LoopBounds final : public LoopService {
   LoopBound* first_ = nullptr;
 };
 
-inline LoopBound::LoopBound(LoopCore& loop) : loop_(&loop) {
-  LoopBounds& all = loop.service<LoopBounds>();
-  next_ = all.first_;
+inline LoopBound::LoopBound(LoopCore& loop) : home_(&loop.service<LoopBounds>()), next_(home_->first_) {
   if (next_ != nullptr) next_->previous_ = this;
-  all.first_ = this;
+  home_->first_ = this;
+}
+
+inline LoopCore* LoopBound::loop() const noexcept {
+  return home_ == nullptr ? nullptr : &home_->loop_;
 }
 
 inline void LoopBound::leave() noexcept {
-  if (loop_ == nullptr) return;
+  if (home_ == nullptr) return;
   if (next_ != nullptr) next_->previous_ = previous_;
-  if (previous_ != nullptr) previous_->next_ = next_;
-  else loop_->service<LoopBounds>().first_ = next_;
-  loop_ = nullptr;
+  (previous_ == nullptr ? home_->first_ : previous_->next_) = next_;
+  home_ = nullptr;
 }
 
 }  // namespace nogil::asyncio::detail

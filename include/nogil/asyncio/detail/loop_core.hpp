@@ -26,6 +26,7 @@
 #include "nogil/asyncio/detail/ready.hpp"
 #include "nogil/asyncio/detail/timer_heap.hpp"
 #include "nogil/errors.hpp"
+#include "nogil/platform/block_hook.hpp"
 #include "nogil/platform/thread_id.hpp"
 
 namespace nogil::asyncio::detail {
@@ -154,7 +155,21 @@ class LoopCore {
 
   bool running() const noexcept { return running_.load(std::memory_order_relaxed); }
 
+  // ---- Debug ----------------------------------------------------------------------------
+
   bool debug() const noexcept { return debug_; }
+  void set_debug(bool on) noexcept {
+    debug_ = on;
+    if (t_here.loop == this) platform::t_before_sleep = on ? before_sleep_ : nullptr;
+  }
+
+  // In debug mode, throws RuntimeError in a thread that is not the one in which it runs.
+  void check_thread() const {
+    if (debug_ && running() && t_here.loop != this) [[unlikely]] {
+      throw RuntimeError(
+          "Non-thread-safe operation invoked on an event loop other than the current one: use call_soon_threadsafe()");
+    }
+  }
 
  protected:
   ~LoopCore() { end_services(); }
@@ -195,7 +210,11 @@ class LoopCore {
     const std::size_t count = ring_.size();
     since_look_ += count;
     for (std::size_t i = 0; i < count; ++i) {
-      if (Ready* const node = ring_.pop()) node->run(*node);
+      Ready* const node = ring_.pop();
+      if (node == nullptr) continue;
+      if (!debug_) [[likely]]
+        node->run(*node);
+      else run_watched(*node);
     }
   }
 
@@ -210,10 +229,12 @@ class LoopCore {
       }
       t_here.loop = &loop;
       t_frame_pool = &loop.pool_;
+      if (loop.debug_) platform::t_before_sleep = loop.before_sleep_;
     }
     Running(const Running&) = delete;
     Running& operator=(const Running&) = delete;
     ~Running() {
+      platform::t_before_sleep = nullptr;
       t_frame_pool = nullptr;
       t_here.loop = nullptr;
       loop_.running_.store(false, std::memory_order_release);
@@ -239,8 +260,14 @@ class LoopCore {
   std::atomic<bool> stopping_{false};
   std::atomic<bool> running_{false};
 
- protected:
   bool debug_ = false;
+
+  void run_watched(Ready& node) noexcept;
+
+ protected:
+  std::int64_t slow_ = 100'000'000;             // callbacks that take longer are reported, in nanoseconds
+  void (*before_sleep_)() noexcept = nullptr;  // for platform::t_before_sleep
+
   Inbox inbox_;  // last, so that it is destroyed first
 };
 

@@ -22,6 +22,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <exception>
+#include <string>
 #include <type_traits>
 #include <typeinfo>
 #include <utility>
@@ -54,7 +55,6 @@ class Origin {
   using Place = std::source_location;
 #define NOGIL_HERE std::source_location where = std::source_location::current()
   const char* file() const noexcept { return place_.file_name(); }
-  const char* function() const noexcept { return place_.function_name(); }
   unsigned line() const noexcept { return place_.line(); }
 #else
   struct Place {
@@ -64,14 +64,33 @@ class Origin {
   };
 #define NOGIL_HERE Origin::Place where = {__builtin_FILE(), __builtin_FUNCTION(), __builtin_LINE()}
   const char* file() const noexcept { return place_.file; }
-  const char* function() const noexcept { return place_.function; }
   unsigned line() const noexcept { return place_.line; }
 #endif
 
   Origin() noexcept = default;
   explicit Origin(const Place& place) noexcept : place_(place) {}
 
+  // Its name alone: compilers put its type around it, and g++ that of its frame.
+  std::string function() const {
+    const std::string text = declaration();
+    std::size_t end = text.find('(');
+    while (end < text.size() && text.compare(end, 5, "(anon") == 0) end = text.find('(', end + 1);
+    if (end > text.size()) end = text.size();
+    std::size_t begin = end;
+    for (int depth = 0; begin != 0 && (depth != 0 || text[begin - 1] != ' '); --begin) {
+      const char letter = text[begin - 1];
+      depth += (letter == '>' || letter == ')') - (letter == '<' || letter == '(');
+    }
+    return text.substr(begin, end - begin);
+  }
+
  private:
+#if defined(__cpp_lib_source_location)
+  const char* declaration() const noexcept { return place_.function_name(); }
+#else
+  const char* declaration() const noexcept { return place_.function; }
+#endif
+
   Place place_{};
 };
 
@@ -98,9 +117,8 @@ inline bool handles_cancellation() noexcept {
 
 // Python: RuntimeWarning: coroutine 'fetch' was never awaited
 [[gnu::noinline, gnu::cold]] inline void report_never_awaited(const Origin& origin) noexcept {
-  nogil::detail::write_stderr((platform::Text() << origin.file() << ":" << std::uint64_t{origin.line()}
-                                                << ": warning: the coroutine " << origin.function()
-                                                << " was never awaited\n")
+  nogil::detail::write_stderr((platform::Text() << "asyncio: " << origin.file() << ":" << std::uint64_t{origin.line()}
+                                                << ": the coroutine '" << origin.function() << "' was never awaited\n")
                                   .take());
 }
 
@@ -193,10 +211,18 @@ using CoroHandle = std::coroutine_handle<ResultPromise<T>>;
 
 // That of a coroutine that returns an Object: Coro<T>, or another class that is made from a
 // CoroHandle<T> and owns it.
-template <class T, class Object>
+//
+// Closure: the lambda whose body it is, or void. Looked at here, since a lambda's own body is
+// the place where its type is not complete yet; the body of this function is compiled later.
+template <class T, class Object, class Closure = void>
 class Promise final : public ReturnPromise<T> {
  public:
   Object get_return_object() noexcept {
+    if constexpr (!std::is_void_v<Closure>) {
+      static_assert(std::is_empty_v<Closure>,
+                    "a lambda that is a coroutine must not have captures: they are gone when its body runs. Give it "
+                    "parameters instead");
+    }
     // A promise is found at a fixed distance from its frame, which must be the same for the base.
     static_assert(alignof(Promise) == alignof(ResultPromise<T>) && sizeof(Promise) == sizeof(ResultPromise<T>));
     return Object(CoroHandle<T>::from_promise(*this));

@@ -54,7 +54,7 @@ class ReadSpace final : public LoopService {
   char bytes[kSize];
 };
 
-// The connections that a server has accepted and that are open.
+// A server, to the connections that it has accepted and that are open.
 class StreamGroup : public Pooled {
  public:
   StreamGroup() = default;
@@ -66,19 +66,24 @@ class StreamGroup : public Pooled {
     if (--owners_ == 0) delete this;
   }
 
-  void joined() noexcept { ++open_; }
-  void left() noexcept {
-    if (--open_ == 0) changed_.wake_all();
-  }
-  std::size_t open() const noexcept { return open_; }
-  WaitList& changed() noexcept { return changed_; }
+  std::size_t size() const noexcept { return size_; }
+
+  // Close, or abort, all of them.
+  inline void close_all() noexcept;
+  inline void abort_all() noexcept;
+
+ protected:
+  virtual ~StreamGroup() = default;
+
+  // None is left.
+  virtual void emptied() noexcept = 0;
 
  private:
-  ~StreamGroup() = default;
+  friend class Stream;
 
+  Stream* first_ = nullptr;
+  std::size_t size_ = 0;
   std::uint32_t owners_ = 1;
-  std::size_t open_ = 0;
-  WaitList changed_;  // woken when none is left
 };
 
 // Waits until enough has come: who derives from this knows how much that is.
@@ -90,8 +95,8 @@ class StreamRead : public Waiter {
  protected:
   using Enough = bool (*)(StreamRead& self, const Stream& stream) noexcept;
 
-  StreamRead(Owned<Stream> stream, Enough enough) noexcept
-      : Waiter(kKind), stream_(std::move(stream)), enough_(enough) {}
+  StreamRead(Owned<Stream> stream, Enough test) noexcept
+      : Waiter(kKind), stream_(std::move(stream)), enough_(test) {}
   StreamRead(const StreamRead&) = default;
   ~StreamRead();
 
@@ -100,7 +105,7 @@ class StreamRead : public Waiter {
  private:
   friend class Stream;
 
-  bool enough() noexcept { return enough_(*this, *stream_); }
+  bool satisfied() noexcept { return enough_(*this, *stream_); }
 
   static bool cancel(Waiter& waiter) noexcept;
   static constexpr Kind kKind = {&cancel, "StreamReader.read"};
@@ -129,10 +134,13 @@ class Stream final : public Watch, private Ready, private LoopBound, public Pool
     if (ended()) delete this;
   }
 
-  // Counted there from now on, until it has ended.
+  // One of these from now on, until it has ended.
   void join(StreamGroup& group) noexcept {
     group_ = Owned<StreamGroup>::share(group);
-    group.joined();
+    next_ = group.first_;
+    if (next_ != nullptr) next_->previous_ = this;
+    group.first_ = this;
+    ++group.size_;
   }
 
   int fd() const noexcept { return fd_.get(); }
@@ -188,6 +196,7 @@ class Stream final : public Watch, private Ready, private LoopBound, public Pool
   void abort() noexcept {
     closing_ = true;
     if (!ended()) end();
+    if (owners_ == 0) delete this;
   }
 
   bool closing() const noexcept { return closing_ || write_error_ != 0 || ended(); }
@@ -199,6 +208,7 @@ class Stream final : public Watch, private Ready, private LoopBound, public Pool
 
  private:
   friend class StreamRead;
+  friend class StreamGroup;
 
   // Reads in a row, before others have their turn.
   static constexpr int kTurns = 8;
@@ -221,12 +231,12 @@ class Stream final : public Watch, private Ready, private LoopBound, public Pool
 
   // Whether there is enough for it, or will not be more.
   bool satisfies(StreamRead& read) {
-    if (read.enough()) return true;
+    if (read.satisfied()) return true;
     if (reader_ != nullptr) throw RuntimeError("another coroutine is already waiting for incoming data");
     while (readable_ && turns_ > 0) {
       --turns_;
       fill();
-      if (read.enough()) return true;
+      if (read.satisfied()) return true;
     }
     return false;
   }
@@ -254,11 +264,11 @@ class Stream final : public Watch, private Ready, private LoopBound, public Pool
 
   // Reads as long as somebody wants more, but not longer than its turn.
   void feed() noexcept {
-    for (int turn = 0; readable_ && !at_end() && (reader_ != nullptr ? !reader_->enough() : ahead_); ++turn) {
+    for (int turn = 0; readable_ && !at_end() && (reader_ != nullptr ? !reader_->satisfied() : ahead_); ++turn) {
       if (turn == kTurns) return schedule();
       fill();
     }
-    if (reader_ != nullptr && reader_->enough()) wake_reader();
+    if (reader_ != nullptr && reader_->satisfied()) wake_reader();
   }
 
   void wake_reader() noexcept {
@@ -363,7 +373,15 @@ class Stream final : public Watch, private Ready, private LoopBound, public Pool
     wake_reader();
     resume_writers();
     closed_.wake_all();
-    if (const Owned<StreamGroup> group = std::move(group_)) group->left();
+    leave_group();
+  }
+
+  void leave_group() noexcept {
+    const Owned<StreamGroup> group = std::move(group_);
+    if (!group) return;
+    if (next_ != nullptr) next_->previous_ = previous_;
+    (previous_ == nullptr ? group->first_ : previous_->next_) = next_;
+    if (--group->size_ == 0) group->emptied();
   }
 
   void loop_ends(LoopCore& ending) noexcept override {
@@ -380,6 +398,8 @@ class Stream final : public Watch, private Ready, private LoopBound, public Pool
   WaitList drained_;
   WaitList closed_;
   Owned<StreamGroup> group_;
+  Stream* next_ = nullptr;  // of the group
+  Stream* previous_ = nullptr;
   const std::size_t limit_;
   std::uint32_t owners_ = 1;
   int read_error_ = 0;
@@ -395,6 +415,18 @@ class Stream final : public Watch, private Ready, private LoopBound, public Pool
   bool write_eof_ = false;
   bool closing_ = false;
 };
+
+inline void StreamGroup::close_all() noexcept {
+  for (Stream* stream = first_; stream != nullptr;) {
+    Stream* const next = stream->next_;
+    stream->close();
+    stream = next;
+  }
+}
+
+inline void StreamGroup::abort_all() noexcept {
+  while (first_ != nullptr) first_->abort();
+}
 
 inline StreamRead::~StreamRead() {
   if (pending()) stream_->reader_ = nullptr;

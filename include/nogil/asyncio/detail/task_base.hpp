@@ -118,6 +118,9 @@ class Waiter {
     // on to what it waits for. False: the task will be cancelled when it wakes.
     bool (*cancel)(Waiter& self);
     const char* name;  // for people: "sleep", "Lock.acquire"
+
+    // For people: the task that it waits for; null if it is something else.
+    const TaskBase* (*task)(const Waiter& self) noexcept = nullptr;
   };
 
   constexpr explicit Waiter(const Kind& kind) noexcept : kind_(&kind) {}
@@ -156,6 +159,17 @@ class Waiter {
   void wake_cancelled() noexcept {
     state_ = State::kCancelled;
     task_->loop().push(*task_);
+  }
+
+  // If pending(), last in the run of a node of the ring: its task goes on in this step.
+  // *this may be gone when it returns.
+  void go_on() noexcept {
+    state_ = State::kDone;
+    TaskBase::step(*task_);
+  }
+  void go_on_cancelled() noexcept {
+    state_ = State::kCancelled;
+    TaskBase::step(*task_);
   }
 
   bool pending() const noexcept { return state_ == State::kPending; }

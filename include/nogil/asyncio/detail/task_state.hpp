@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "nogil/asyncio/coro.hpp"
+#include "nogil/asyncio/detail/debug.hpp"
 #include "nogil/asyncio/detail/task_base.hpp"
 #include "nogil/errors.hpp"
 #include "nogil/threading/current_thread.hpp"
@@ -88,6 +89,8 @@ class TaskState final : public ResultState<T, TaskBase> {
       this->result_.take_over(promise.result());
       if (this->result_.failed()) state = DoneState::kFailed;
     }
+    if (state == DoneState::kFinished && this->cancelling() > 0 && this->loop().debug()) [[unlikely]]
+      report_swallowed_cancellation(*this);
     end(state);
   }
 
@@ -134,7 +137,8 @@ class Join : public Waiter, private DoneNode {
  private:
   static void told(DoneNode& node, Completion&) noexcept { static_cast<Join&>(node).wake(); }
   static bool cancel(Waiter& self) { return static_cast<Join&>(self).joined_->cancel(); }
-  static constexpr Kind kKind = {&cancel, "task"};
+  static const TaskBase* task_of(const Waiter& self) noexcept { return static_cast<const Join&>(self).joined_.get(); }
+  static constexpr Kind kKind = {&cancel, "task", &task_of};
 
   Owned<TaskState<T>> joined_;
 };

@@ -191,8 +191,8 @@ class WorkDeque {
   // It is the only one, and thieves may want it, too; or they have taken it.
   [[gnu::noinline]] Task* pop_contended(Index last, Array* slots, std::uint64_t word) noexcept {
     Task* task = nullptr;
-    if (index(word) == last && top_.compare_exchange_strong(word, word + kOne, std::memory_order_seq_cst,
-                                                            std::memory_order_relaxed)) {
+    if (index(word) == last &&
+        top_.compare_exchange_strong(word, word + kOne, std::memory_order_seq_cst, std::memory_order_relaxed)) {
       task = slots->get(last);
     }
     know_top(last + 1, slots->capacity);

@@ -15,6 +15,7 @@
 #include "nogil/futures/detail/block_cache.hpp"
 #include "nogil/futures/detail/pool.hpp"
 #include "nogil/platform/cpu.hpp"
+#include "nogil/platform/own_threads.hpp"
 #include "nogil/platform/raw_lock.hpp"
 #include "nogil/platform/text.hpp"
 #include "nogil/platform/trace_point.hpp"
@@ -33,11 +34,14 @@ inline Worker::Worker(Pool& pool, std::uint32_t index)
       thread_({.name = (platform::Text() << pool.name_ << "_" << std::uint64_t{index}).take()}, [this] { main(); }) {}
 
 inline void Worker::start() {
+  platform::OwnThreadToBe thread;
   thread_.start();
+  thread.begun();
   started_.store(true, std::memory_order_release);
 }
 
 inline void Worker::main() noexcept {
+  const platform::OwnThread counted;
   Pool& pool = pool_;
   t_worker = this;
   t_wait_helper = this;
@@ -311,13 +315,16 @@ inline void Worker::run_awaited(TaskBlock& block, bool entry) {
   const char* const middle = stack_middle_;
   FutureState result = FutureState::kPending;
   try {
+    platform::OwnThreadToBe thread;
     Thread deputy({.name = thread_.name()}, [this, &block, &result] {
+      const platform::OwnThread counted;
       t_worker = this;
       t_wait_helper = this;
       find_stack();
       result = call(block);
     });
     deputy.start();
+    thread.begun();
     deputy.join();
   } catch (...) {  // no thread is to be had: the rest of the stack must do
   }

@@ -1,9 +1,9 @@
-// nogil/multiprocessing/detail/arena.hpp -- shared memory for messages that are too large for a slot.
+// nogil/multiprocessing/detail/arena.hpp -- shared memory for results that are too large for a slot.
 //
-// One side puts messages into it, the other reads them in place and gives each piece of
-// memory back when it is done with it, in any order. The writer takes up what was given
-// back, oldest first, so the memory is used as a ring; when it is empty, from the start
-// again, where the caches are warm.
+// The worker writes a result there, the parent reads it in place and gives the piece of
+// memory back when it is done with it. The writer takes up what was given back, oldest
+// first, so the memory is used as a ring; when it is empty, from the start again, where the
+// caches are warm.
 //
 //   | mark | bytes … | mark | bytes … |                    mark: 1 when it was given back
 //
@@ -32,12 +32,35 @@ struct alignas(64) ArenaMark {
   std::atomic<std::uint32_t> given_back;
 };
 
-class ArenaWriter {
+class ArenaWriter final : public ByteSource {
  public:
   ArenaWriter(std::byte* memory, std::size_t size) noexcept : memory_(memory), size_(size) {}
 
-  // Room for so many bytes: where it begins, for the reader. Empty: there is none, now.
-  std::optional<std::size_t> take(std::size_t bytes) {
+  std::byte* take(std::size_t bytes) noexcept override {
+    try {
+      const auto begin = find(bytes);
+      return begin ? memory_ + *begin + sizeof(ArenaMark) : nullptr;
+    } catch (...) {
+      return nullptr;
+    }
+  }
+  // Of what was not sent.
+  void give_back(std::byte* memory) noexcept override {
+    mark(begin_of(memory)).given_back.store(1, std::memory_order_release);
+  }
+
+  // Where a piece begins, for the reader.
+  std::size_t begin_of(const std::byte* memory) const noexcept {
+    return static_cast<std::size_t>(memory - memory_) - sizeof(ArenaMark);
+  }
+
+ private:
+  struct Piece {
+    std::size_t begin;
+    std::size_t end;
+  };
+
+  std::optional<std::size_t> find(std::size_t bytes) {
     if (bytes > size_) return std::nullopt;
     const std::size_t need = sizeof(ArenaMark) + (bytes + sizeof(ArenaMark) - 1) / sizeof(ArenaMark) * sizeof(ArenaMark);
     while (!out_.empty() && mark(out_.front().begin).given_back.load(std::memory_order_acquire) != 0) out_.pop_front();
@@ -57,14 +80,6 @@ class ArenaWriter {
     new (memory_ + begin) ArenaMark{0};
     return begin;
   }
-
-  std::byte* at(std::size_t begin) noexcept { return memory_ + begin + sizeof(ArenaMark); }
-
- private:
-  struct Piece {
-    std::size_t begin;
-    std::size_t end;
-  };
 
   ArenaMark& mark(std::size_t begin) noexcept { return *reinterpret_cast<ArenaMark*>(memory_ + begin); }
 

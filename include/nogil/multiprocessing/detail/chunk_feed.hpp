@@ -44,10 +44,11 @@ template <class Reader>
 class ChunkFeed {
  public:
   // `chunksize` 0: as ChunkSizes thinks. `window`: at most so many elements are read ahead of
-  // the results; 0: no bound.
+  // the results; 0: no bound. `memory`: what chunks are best written to.
   template <class... Parts>
-  ChunkFeed(std::uint64_t chunksize, std::uint64_t window, std::size_t workers, Parts&&... parts)
+  ChunkFeed(std::uint64_t chunksize, std::uint64_t window, std::size_t workers, ByteSource* memory, Parts&&... parts)
       : window_(window),
+        memory_(memory),
         reader_(std::forward<Parts>(parts)...),
         sizes_(fixed_size(chunksize, window, workers), window != 0 ? 0 : reader_.size(), workers) {}
 
@@ -60,7 +61,7 @@ class ChunkFeed {
   void fill(std::uint64_t given, Send&& send) {
     while (!exhausted_ && (window_ == 0 || read_ - given < window_)) {
       if (!draft_) {
-        draft_.emplace();
+        draft_.emplace(memory_);
         reader_.write_head(draft_->out);
       }
       if (!reader_.read(draft_->out)) {
@@ -86,7 +87,8 @@ class ChunkFeed {
  private:
   // A chunk that grows.
   struct Draft {
-    Frame frame{};
+    explicit Draft(ByteSource* memory) noexcept : frame(memory) {}
+    Frame frame;
     OutputArchive out{frame};
     std::uint64_t elements = 0;
   };
@@ -99,6 +101,7 @@ class ChunkFeed {
   }
 
   const std::uint64_t window_;
+  ByteSource* const memory_;
   Reader reader_;
   const ChunkSizes sizes_;
   std::optional<Draft> draft_;

@@ -54,7 +54,8 @@ class ChunkedMap final : public nogil::detail::Counted {
   ChunkedMap(const nogil::detail::Ref<PoolCore>& core, const ChunkedMapSetup& setup, Parts&&... parts)
       : core_(core),
         setup_(setup),
-        feed_(setup.chunksize, setup.buffersize, core->options().max_workers, std::forward<Parts>(parts)...) {
+        feed_(setup.chunksize, setup.buffersize, core->options().max_workers, core->call_memory(),
+              std::forward<Parts>(parts)...) {
     if (setup.buffersize != 0 && setup.late == Late::kTaken) feeding_.emplace(core);
   }
   ~ChunkedMap() override { stop(); }
@@ -112,8 +113,7 @@ class ChunkedMap final : public nogil::detail::Counted {
   }
 
   void submit(Frame&& frame, std::uint64_t elements) {
-    auto task = std::make_unique<ChunkTask<Value>>(core_->executor());
-    task->call = std::move(frame);
+    auto task = std::make_unique<ChunkTask<Value>>(std::move(frame), core_->executor());
     Future<Results> future = task->future();
     chunks_.push_back({future, elements});
     try {

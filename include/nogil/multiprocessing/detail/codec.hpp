@@ -130,6 +130,10 @@ T load_contiguous(InputArchive& in) {
   using Element = typename T::value_type;
   const std::size_t count = in.read_count();
   if (count > in.left() / sizeof(Element)) throw_malformed("serialize: the bytes end before the value does");
+  if constexpr (sizeof(Element) == 1 && std::is_constructible_v<T, const Element*, const Element*>) {
+    const auto* const first = reinterpret_cast<const Element*>(in.read(count));
+    return T(first, first + count);
+  }
   T value;
   value.resize(count);
   if (count != 0)

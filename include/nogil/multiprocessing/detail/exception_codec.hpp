@@ -1,8 +1,8 @@
 // nogil/multiprocessing/detail/exception_codec.hpp -- exceptions to bytes, and back.
 //
 // One of std's or nogil's comes back as itself, with its text and what is nested in it
-// (std::throw_with_nested). Any other comes back as RemoteError, which holds its text and
-// the name of its type: rebuilding it would need its constructors.
+// (std::throw_with_nested), but for the cause of a BrokenExecutor. Any other comes back as RemoteError, which holds its
+// text and the name of its type: rebuilding it would need its constructors.
 
 #pragma once
 
@@ -19,7 +19,9 @@
 #include <string>
 #include <system_error>
 #include <typeinfo>
+#include <utility>
 #include <variant>
+#include <vector>
 
 #include "nogil/errors.hpp"
 #include "nogil/multiprocessing/errors.hpp"
@@ -79,6 +81,9 @@ inline constinit const KnownException kKnownExceptions[] = {
     known<CancelledError>(),
     known<InvalidStateError>(),
     known<BrokenBarrierError>(),
+    known<BrokenExecutor>(),
+    known<BrokenThreadPool>(),
+    known<BrokenProcessPool>(),
     known<DeadlockError>(),
     known<Full>(),
     known<Empty>(),
@@ -109,7 +114,7 @@ inline std::string thrown_name(const std::type_info& type, bool nested) {
 
 // ---- Out -----------------------------------------------------------------------------
 
-enum class ExceptionForm : std::uint8_t { kKnown, kSystem, kRemote };
+enum class ExceptionForm : std::uint8_t { kKnown, kSystem, kRemote, kWorkerDied, kGroup };
 
 inline constexpr int kMostNestedExceptions = 64;
 
@@ -122,9 +127,20 @@ inline void save_nested(OutputArchive& out, const std::nested_exception* holder,
   if (goes) save_exception(out, inner, depth + 1);
 }
 
-inline void save_one(OutputArchive& out, const std::exception& error, const std::nested_exception* holder) {
+inline void save_group(OutputArchive& out, const ExceptionGroup& group, int depth) {
+  const bool fits = depth < kMostNestedExceptions;
+  out(ExceptionForm::kGroup, group.message(), std::uint64_t{fits ? group.exceptions().size() : 0});
+  for (const std::exception_ptr& one : group.exceptions()) {
+    if (fits) save_exception(out, one, depth + 1);
+  }
+}
+
+inline void save_one(OutputArchive& out, const std::exception& error, const std::nested_exception* holder, int depth) {
   const std::string what = error.what();
   const std::string name = thrown_name(typeid(error), holder != nullptr);
+  const auto is = [&](const std::type_info& type) {
+    return holder == nullptr ? typeid(error) == type : name == readable_name(type.name());
+  };
   if (const auto* const remote = dynamic_cast<const RemoteError*>(&error)) {
     return static_cast<void>(out(ExceptionForm::kRemote, what, remote->type_name(), remote->pid()));
   }
@@ -135,9 +151,14 @@ inline void save_one(OutputArchive& out, const std::exception& error, const std:
           out(ExceptionForm::kSystem, what, code.value(), code.category() == std::generic_category()));
     }
   }
+  if (is(typeid(ExceptionGroup))) return save_group(out, dynamic_cast<const ExceptionGroup&>(error), depth);
+  if (is(typeid(WorkerDied))) {
+    const auto& died = dynamic_cast<const WorkerDied&>(error);
+    const int exitcode = died.signal() ? -*died.signal() : *died.exit_code();
+    return static_cast<void>(out(ExceptionForm::kWorkerDied, what, died.pid(), exitcode));
+  }
   for (std::size_t index = 0; index < kHowManyKnown; ++index) {
-    const std::type_info& type = kKnownExceptions[index].type;
-    if (holder == nullptr ? typeid(error) != type : name != readable_name(type.name())) continue;
+    if (!is(kKnownExceptions[index].type)) continue;
     return static_cast<void>(out(ExceptionForm::kKnown, what, static_cast<std::uint8_t>(index)));
   }
   out(ExceptionForm::kRemote, what, name, static_cast<int>(::getpid()));
@@ -148,7 +169,7 @@ inline void save_exception(OutputArchive& out, const std::exception_ptr& excepti
     std::rethrow_exception(exception);
   } catch (const std::exception& error) {
     const auto* const holder = dynamic_cast<const std::nested_exception*>(&error);
-    save_one(out, error, holder);
+    save_one(out, error, holder, depth);
     save_nested(out, holder, depth);
   } catch (...) {
     const std::type_info* const type = abi::__cxa_current_exception_type();
@@ -196,6 +217,21 @@ inline std::exception_ptr load_exception(InputArchive& in, int depth = 0) {
       const std::error_code code(value, in.get<bool>() ? std::generic_category() : std::system_category());
       const std::exception_ptr nested = inner();
       return caught([&] { throw_with(rebuild_system_error(code, what), nested); });
+    }
+    case ExceptionForm::kWorkerDied: {
+      const int pid = in.get<int>();
+      const int exitcode = in.get<int>();
+      const std::exception_ptr nested = inner();
+      return caught([&] { throw_with(WorkerDied(what, pid, exitcode), nested); });
+    }
+    case ExceptionForm::kGroup: {
+      std::vector<std::exception_ptr> all;
+      const std::size_t count = in.read_count();
+      if (count != 0 && depth == kMostNestedExceptions) throw_malformed("serialize: exceptions are nested too deep");
+      for (std::size_t left = count; left > 0; --left) all.push_back(load_exception(in, depth + 1));
+      if (all.empty()) all.push_back(std::make_exception_ptr(Error("exceptions nested too deep were left out")));
+      const std::exception_ptr nested = inner();
+      return caught([&] { throw_with(ExceptionGroup(what, std::move(all)), nested); });
     }
     case ExceptionForm::kRemote: {
       auto name = in.get<std::string>();

@@ -88,7 +88,8 @@ class Gather final : public nogil::detail::Counted {
 template <class R>
 class GatheredTask final : public PoolTask {
  public:
-  GatheredTask(nogil::detail::Ref<Gather<R>> to, typename Gather<R>::Part& part) : to_(std::move(to)), part_(part) {}
+  GatheredTask(Frame its_call, nogil::detail::Ref<Gather<R>> to, typename Gather<R>::Part& part)
+      : PoolTask(std::move(its_call)), to_(std::move(to)), part_(part) {}
 
   bool begin() noexcept override { return to_->begin(); }
   void cancel() noexcept override { fail(std::make_exception_ptr(CancelledError("Pool.map: it was cancelled")), Finisher()); }
@@ -114,10 +115,10 @@ template <class Reader, class... Parts>
 auto gather(PoolCore& core, std::uint64_t chunksize, Parts&&... parts) {
   using R = typename Reader::Result;
   const nogil::detail::Ref<Gather<R>> all(new Gather<R>(core.executor()));
-  ChunkFeed<Reader> feed(chunksize, 0, core.options().max_workers, std::forward<Parts>(parts)...);
+  ChunkFeed<Reader> feed(chunksize, 0, core.options().max_workers, core.call_memory(),
+                         std::forward<Parts>(parts)...);
   const auto send = [&](Frame&& frame, std::uint64_t elements) {
-    auto task = std::make_unique<GatheredTask<R>>(all, all->expect(elements));
-    task->call = std::move(frame);
+    auto task = std::make_unique<GatheredTask<R>>(std::move(frame), all, all->expect(elements));
     core.submit(std::move(task));
   };
   try {

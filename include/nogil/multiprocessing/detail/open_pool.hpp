@@ -45,7 +45,7 @@ class OpenPool {
   template <class F, class... Arguments>
   auto submit(std::chrono::nanoseconds timeout, const F& f, const Arguments&... arguments) {
     using R = std::decay_t<std::invoke_result_t<std::decay_t<const F&>&, SentAs<const Arguments&>...>>;
-    auto task = std::make_unique<PoolTaskOf<R>>(core_->executor());
+    auto task = std::make_unique<PoolTaskOf<R>>(Frame(core_->call_memory()), core_->executor());
     if (timeout.count() > 0) task->timeout = timeout;
     OutputArchive out(task->call);
     save_call<Result::kSent>(out, f, arguments...);

@@ -155,6 +155,9 @@ class PoolCore final : public FetchedPool {
 
   const PoolOptions& options() const noexcept { return options_; }
 
+  // Where calls are best encoded.
+  ByteSource* call_memory() noexcept { return &heap_; }
+
   // A worker has ended.
   void told() noexcept override { bell_->call(); }
 
@@ -225,7 +228,9 @@ class PoolCore final : public FetchedPool {
   const PoolOptions options_;
   const InitialCall initializer_;
   nogil::detail::Ref<Template> copy_;  // to fork from; null with the other methods
-  PoolBell bell_;
+  const PoolBell bell_;
+  const RequestMemory calls_;
+  RequestHeap heap_{calls_};
 
   platform::RawLock lock_;
   // Guarded by lock_:

@@ -74,7 +74,7 @@ inline bool PoolCore::stop_watching(std::uint32_t seen, std::int64_t& look_again
 // False: it could not be started, now.
 inline bool PoolCore::start_worker() noexcept {
   try {
-    auto worker = std::make_unique<PoolWorker>(bell_, static_cast<std::uint32_t>(last_worker_ % Spinners::kWorkers));
+    auto worker = std::make_unique<PoolWorker>(bell_, calls_, static_cast<std::uint32_t>(last_worker_ % Spinners::kWorkers));
     Frame job;
     OutputArchive out(job);
     const ProcessInfo me = g_child_identity != nullptr ? g_child_identity->self

@@ -50,7 +50,7 @@ inline void PoolCore::dispatch(std::vector<Outcome>& outcomes) {
     try {
       if (!task->begun && !task->begin()) throw CancelledError("it was cancelled");
       task->begun = true;
-      if (!worker->give(task)) return;
+      if (!worker->give(task, heap_)) return;
     } catch (...) {
       outcomes.push_back({std::move(task), {}, std::current_exception()});
     }
@@ -120,7 +120,10 @@ inline void PoolCore::break_with(const char* why, const std::exception_ptr& caus
 inline void PoolCore::fail_all(std::vector<Outcome>& outcomes) {
   for (auto& worker : workers_) {
     worker->child->signal(SIGKILL);
-    for (auto& task : worker->out) outcomes.push_back({std::move(task), {}, broken_});
+    for (auto& task : worker->out) {
+      worker->kept.push_back(std::move(task->call));
+      outcomes.push_back({std::move(task), {}, broken_});
+    }
     worker->out.clear();
   }
   for (auto& task : backlog_) outcomes.push_back({std::move(task), {}, broken_});

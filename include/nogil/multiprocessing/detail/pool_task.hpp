@@ -68,7 +68,7 @@ class Finisher {
 
 class PoolTask {
  public:
-  PoolTask() = default;
+  explicit PoolTask(Frame its_call) noexcept : call(std::move(its_call)) {}
   PoolTask(const PoolTask&) = delete;
   PoolTask& operator=(const PoolTask&) = delete;
   virtual ~PoolTask() = default;
@@ -131,7 +131,7 @@ struct LoadResult<void> {};
 template <class R, class Load = LoadResult<R>>
 class PoolTaskOf final : public PoolTask {
  public:
-  explicit PoolTaskOf(void* executor) : block_(PoolBlock<R>::make(executor)) {}
+  PoolTaskOf(Frame its_call, void* executor) : PoolTask(std::move(its_call)), block_(PoolBlock<R>::make(executor)) {}
 
   Future<R> future() const { return future_of<R>(block_); }
 

@@ -49,20 +49,21 @@ struct PoolWorker {
   static constexpr std::size_t kDeep = 48;  // at most the slots of a ring
   static constexpr std::size_t kShallow = 2;
   // Above this it is not worth while to look for a result without sleeping.
-  static constexpr std::int64_t kSlow = 50'000;
+  static constexpr std::int64_t kSlow = 150'000;
 
   SocketPair sockets;
   WorkerLink link;
-  ArenaWriter arena;
   const std::uint32_t number;
   nogil::detail::Ref<Child> child{};
   std::deque<TaskPointer> out{};
   std::size_t given = 0;         // how many tasks, ever
+  std::int64_t took = 0;         // how long tasks take, lately, in ns
   bool late = false;             // it was killed for a task that took too long
   std::exception_ptr refused{};  // what its initializer threw
+  std::vector<Frame> kept{};     // of tasks that are given up while it may still read them
 
-  PoolWorker(const PoolBell& bell, std::uint32_t its_number)
-      : link(bell, sockets.mine.get()), arena(link.request_arena(), kArenaSize), number(its_number) {}
+  PoolWorker(const PoolBell& bell, const RequestMemory& calls, std::uint32_t its_number)
+      : link(bell, calls, sockets.mine.get()), number(its_number) {}
 
   // How many tasks it may have at most. `most`: how many in its life; 0: no limit.
   std::size_t depth(std::size_t most) const noexcept {
@@ -72,21 +73,21 @@ struct PoolWorker {
     return deep < out.size() + left ? deep : out.size() + left;
   }
 
-  bool quick() const noexcept {
-    const std::int64_t took = link->took.load(std::memory_order_relaxed);
-    return took != 0 && took < kQuick;
-  }
+  bool quick() const noexcept { return took != 0 && took < kQuick; }
 
   // It works, and will not do so for long.
-  bool soon() const noexcept { return !out.empty() && link->took.load(std::memory_order_relaxed) < kSlow; }
+  bool soon() const noexcept { return !out.empty() && took < kSlow; }
 
   // False: it cannot take it at the moment. Throws if the task can never be sent.
-  bool give(TaskPointer& task) {
-    if (!fill_slot(link->requests.next(), arena, link.socket(), task->id, task->call, false)) return false;
+  bool give(TaskPointer& task, const RequestHeap& heap) {
+    const Frame& call = task->call;
+    const std::uint64_t shared = call.bytes.shared() ? heap.offset(call.bytes.data()) : 0;
+    if (!fill_slot(link->requests.next(), link.socket(), task->id, call, false, shared)) return false;
     out.push_back(nullptr);
     out.back() = std::move(task);
     link->requests.push();
     link->requested.ring();
+    link->requests.prepare_next();
     ++given;
     return true;
   }
@@ -95,8 +96,9 @@ struct PoolWorker {
     while (!link->responses.empty()) {
       Outcome outcome;
       const std::uint64_t id = link->responses.first().id;
+      if (id != 0) took = (took * 7 + link->responses.first().took + 8) / 8;
       try {
-        outcome.result = Arrived(link->responses.first(), link, link.response_arena());
+        outcome.result = Arrived::result(link->responses.first(), link);
       } catch (...) {
         outcome.error = std::current_exception();
       }

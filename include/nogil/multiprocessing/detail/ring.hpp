@@ -35,6 +35,12 @@ class Ring {
   }
   Slot& next() noexcept { return slots_[tail_.load(std::memory_order_relaxed) % kSlots]; }
   void push() noexcept { tail_.store(tail_.load(std::memory_order_relaxed) + 1, std::memory_order_release); }
+  // After push(), when there is time: the reader has had the next slot's lines, a lap ago.
+  void prepare_next() noexcept {
+    const char* const slot = reinterpret_cast<const char*>(&next());
+    platform::prefetch_to_write(slot);
+    if constexpr (sizeof(Slot) > platform::kCacheLine) platform::prefetch_to_write(slot + platform::kCacheLine);
+  }
 
   // By the reader.
   bool empty() const noexcept { return tail_.load(std::memory_order_acquire) == head_.load(std::memory_order_relaxed); }

@@ -8,10 +8,12 @@
 
 #include <atomic>
 #include <bit>
+#include <chrono>
 #include <cstdint>
 
 #include "nogil/platform/backoff.hpp"
 #include "nogil/platform/cpu.hpp"
+#include "nogil/platform/deadline.hpp"
 #include "nogil/platform/native.hpp"
 
 namespace nogil::multiprocessing::detail {
@@ -21,8 +23,12 @@ class Spinners {
   static constexpr std::uint32_t kParent = 63;
   static constexpr std::uint32_t kWorkers = 63;  // have the bits below; several may share one
 
-  // Looks whether ready(), for some 20 us at most; the most of it only while there are cores
-  // to spare. False: it is time to sleep.
+  // Some times as long as a wake-up takes: a task that is awaited, or the next one, comes as
+  // a rule within it or not for long.
+  static constexpr std::chrono::microseconds kLongest{150};
+
+  // Looks whether ready(), for kLongest at most; the most of it only while there are cores to
+  // spare, and as long as nobody else wants this one. False: it is time to sleep.
   template <class Ready>
   bool spin(std::uint32_t who, Ready ready) noexcept {
     if (!platform::several_cores()) return ready();
@@ -32,10 +38,13 @@ class Spinners {
     }
     if (!enter(who)) return ready();
     bool found = false;
-    for (int left = 3 * NOGIL_SPIN_YIELDS; left > 0 && !found; --left) {
-      platform::Native::yield();
-      found = ready();
-    }
+    const platform::Deadline end = platform::Deadline::after(kLongest);
+    do {
+      for (int left = NOGIL_SPIN_YIELDS; left > 0 && !found; --left) {
+        platform::Native::yield();
+        found = ready();
+      }
+    } while (!found && NOGIL_SPIN_YIELDS != 0 && !end.passed());
     leave(who);
     return found || ready();
   }

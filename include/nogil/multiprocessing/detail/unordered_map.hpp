@@ -77,7 +77,8 @@ class ArrivingTask final : public PoolTask {
  public:
   using Arrivals = ChunkArrivals<R>;
 
-  ArrivingTask(nogil::detail::Ref<Arrivals> to, std::uint64_t elements) : to_(std::move(to)), elements_(elements) {}
+  ArrivingTask(Frame its_call, nogil::detail::Ref<Arrivals> to, std::uint64_t elements)
+      : PoolTask(std::move(its_call)), to_(std::move(to)), elements_(elements) {}
 
   bool begin() noexcept override { return !to_->stopped(); }
   void cancel() noexcept override {
@@ -108,7 +109,8 @@ class UnorderedMap final : public nogil::detail::Counted {
       : core_(core),
         setup_(setup),
         arrivals_(new Arrivals),
-        feed_(setup.chunksize, setup.buffersize, core->options().max_workers, std::forward<Parts>(parts)...) {
+        feed_(setup.chunksize, setup.buffersize, core->options().max_workers, core->call_memory(),
+              std::forward<Parts>(parts)...) {
     if (setup.buffersize != 0 && setup.late == Late::kTaken) feeding_.emplace(core);
   }
   ~UnorderedMap() override { stop(); }
@@ -151,8 +153,7 @@ class UnorderedMap final : public nogil::detail::Counted {
   }
 
   void submit(Frame&& frame, std::uint64_t elements) {
-    auto task = std::make_unique<ArrivingTask<Value>>(arrivals_, elements);
-    task->call = std::move(frame);
+    auto task = std::make_unique<ArrivingTask<Value>>(std::move(frame), arrivals_, elements);
     try {
       core_->submit(std::move(task), setup_.late);
     } catch (...) {

@@ -67,7 +67,8 @@ class WatchBell {
   static constexpr std::uint32_t kCall = 1;
 
   alignas(platform::kCacheLine) typename Platform::template Atomic<std::uint32_t> rung_{0};
-  typename Platform::template Atomic<std::uint32_t> watch_{kAwake};
+  // Apart: the pool's own threads write it while workers ring.
+  alignas(platform::kCacheLine) typename Platform::template Atomic<std::uint32_t> watch_{kAwake};
   typename Platform::template Atomic<std::uint32_t> calls_{0};  // what the manager sleeps on
 };
 

@@ -1,8 +1,9 @@
 // nogil/multiprocessing/detail/worker.hpp -- a process of a pool, and what it shares with its parent.
 //
 // Two rings: calls go one way, results the other, in the same order. What is too large for a
-// slot lies in an arena, one for each direction. What is too large for that too, or has
-// files, lies in a file in memory, which goes through a socket beside the rings.
+// slot lies in other shared memory: calls in the pool's (request_memory.hpp), results in the
+// worker's (arena.hpp). What is too large for that too, or has files, lies in a file in
+// memory of its own, which goes through a socket beside the rings.
 //
 // No lock is shared: whenever the worker dies, each task is in exactly one of three places,
 //
@@ -33,6 +34,7 @@
 #include "nogil/multiprocessing/detail/exception_codec.hpp"
 #include "nogil/multiprocessing/detail/memory_file.hpp"
 #include "nogil/multiprocessing/detail/packet.hpp"
+#include "nogil/multiprocessing/detail/request_memory.hpp"
 #include "nogil/multiprocessing/detail/ring.hpp"
 #include "nogil/multiprocessing/detail/shared_object.hpp"
 #include "nogil/multiprocessing/detail/spinners.hpp"
@@ -41,16 +43,17 @@
 
 namespace nogil::multiprocessing::detail {
 
-enum class SlotKind : std::uint16_t { kBytes, kArena, kFile };
+enum class SlotKind : std::uint16_t { kBytes, kShared, kFile };
 
 struct Slot {
-  static constexpr std::size_t kRoom = 240;
+  static constexpr std::size_t kRoom = 232;
 
   std::uint64_t id;  // of the task; 0: of no task (the initializer's error)
-  std::uint32_t size;
+  std::uint64_t size;
   SlotKind kind;
   std::uint16_t failed;    // the bytes are an exception
-  std::byte bytes[kRoom];  // of the message, or where in the arena it begins
+  std::uint32_t took;      // how long the task took, in ns: a result's
+  std::byte bytes[kRoom];  // of the message, or where in shared memory it begins
 };
 
 struct WorkerState {
@@ -60,14 +63,13 @@ struct WorkerState {
   Ring<Platform, Slot, 64> responses;
   alignas(64) std::atomic<std::uint64_t> running{0};  // the id of the task that has begun; 0: none
   std::atomic<std::int64_t> began{0};                 // when, on the monotonic clock, in ns
-  std::atomic<std::int64_t> took{0};                  // how long tasks take, lately, in ns
   std::atomic<bool> ready{false};                     // the initializer has returned
   alignas(64) std::atomic<bool> stop{false};          // end when there is nothing to do
   Bell<Platform> requested;
 };
 
-// Two behind the state: for requests, then for responses.
-inline constexpr std::size_t kArenaSize = 8 << 20;
+// For responses, behind the state.
+inline constexpr std::size_t kArenaSize = std::size_t{16} << 20;
 
 inline std::int64_t monotonic_ns() noexcept {
   return std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::steady_clock::now().time_since_epoch())
@@ -91,31 +93,38 @@ class PoolBell : public Handle<PoolSignals> {
 // Both ends of a worker's lines: the parent has one, and sends the other to the worker.
 class WorkerLink : public Handle<WorkerState> {
  public:
-  WorkerLink(PoolBell bell, int socket) : Handle(2 * kArenaSize), bell_(std::move(bell)), socket_(socket) {}
+  WorkerLink(PoolBell bell, RequestMemory calls, int socket)
+      : Handle(kArenaSize), bell_(std::move(bell)), calls_(std::move(calls)), socket_(socket) {}
   explicit WorkerLink(Received received)
-      : Handle(received), bell_(received), owned_(received.archive.read_file()), socket_(owned_.get()) {
-    if (extra_size() < 2 * kArenaSize) throw DecodeError("multiprocessing: a worker's memory is too short");
+      : Handle(received),
+        bell_(received),
+        calls_(received),
+        owned_(received.archive.read_file()),
+        socket_(owned_.get()) {
+    if (extra_size() < kArenaSize) throw DecodeError("multiprocessing: a worker's memory is too short");
   }
   WorkerLink(const WorkerLink&) = delete;
   WorkerLink& operator=(const WorkerLink&) = delete;
   WorkerLink(WorkerLink&& other) noexcept
-      : Handle(other), bell_(other.bell_), owned_(std::move(other.owned_)), socket_(other.socket_) {}
+      : Handle(other), bell_(other.bell_), calls_(other.calls_), owned_(std::move(other.owned_)), socket_(other.socket_) {}
 
   // The same lines, with the other end of the socket.
   WorkerLink with_socket(int socket) const { return WorkerLink(*this, socket); }
 
   WorkerState* operator->() const noexcept { return &object(); }
-  PoolBell& bell() noexcept { return bell_; }
-  std::byte* request_arena() const noexcept { return extra(); }
-  std::byte* response_arena() const noexcept { return extra() + kArenaSize; }
+  const PoolBell& bell() const noexcept { return bell_; }
+  const RequestMemory& calls() const noexcept { return calls_; }
+  std::byte* arena() const noexcept { return extra(); }
   int socket() const noexcept { return socket_; }
 
  private:
   friend struct Adapter<WorkerLink>;
 
-  WorkerLink(const WorkerLink& other, int socket) noexcept : Handle(other), bell_(other.bell_), socket_(socket) {}
+  WorkerLink(const WorkerLink& other, int socket) noexcept
+      : Handle(other), bell_(other.bell_), calls_(other.calls_), socket_(socket) {}
 
   PoolBell bell_;
+  RequestMemory calls_;
   platform::Fd owned_;  // the worker's end, in the worker
   int socket_;
 };
@@ -125,6 +134,7 @@ struct Adapter<WorkerLink> {
   static void save(OutputArchive& out, const WorkerLink& link) {
     out.write_file(HandleAccess::fd(static_cast<const Handle<WorkerState>&>(link)));
     Adapter<PoolBell>::save(out, link.bell_);
+    Adapter<RequestMemory>::save(out, link.calls_);
     out.write_file(link.socket_);
   }
   static WorkerLink load(InputArchive& in) { return WorkerLink(Received{in}); }
@@ -132,24 +142,23 @@ struct Adapter<WorkerLink> {
 
 // ---- A frame in a slot, or beside it -----------------------------------------------------
 
-// Puts it there; the slot's push() is the caller's. False: the socket takes nothing now.
-inline bool fill_slot(Slot& slot, ArenaWriter& arena, int socket, std::uint64_t id, const Frame& frame, bool failed) {
+// Puts it there; the slot's push() is the caller's. `shared`: where the frame's bytes lie in
+// memory that the other side has, if they do. False: the socket takes nothing now.
+inline bool fill_slot(Slot& slot, int socket, std::uint64_t id, const Frame& frame, bool failed,
+                      std::uint64_t shared) {
   const std::size_t size = frame.bytes.size();
   slot.id = id;
-  slot.size = static_cast<std::uint32_t>(size);
+  slot.size = size;
   slot.failed = failed ? 1 : 0;
-  if (frame.files.empty()) {
-    if (size <= Slot::kRoom) {
-      slot.kind = SlotKind::kBytes;
-      std::memcpy(slot.bytes, frame.bytes.data(), size);
-      return true;
-    }
-    if (const auto begin = arena.take(size)) {
-      slot.kind = SlotKind::kArena;
-      std::memcpy(slot.bytes, &*begin, sizeof *begin);
-      std::memcpy(arena.at(*begin), frame.bytes.data(), size);
-      return true;
-    }
+  if (frame.files.empty() && size <= Slot::kRoom) {
+    slot.kind = SlotKind::kBytes;
+    std::memcpy(slot.bytes, frame.bytes.data(), size);
+    return true;
+  }
+  if (frame.files.empty() && frame.bytes.shared()) {
+    slot.kind = SlotKind::kShared;
+    std::memcpy(slot.bytes, &shared, sizeof shared);
+    return true;
   }
   slot.kind = SlotKind::kFile;
   const platform::Fd memory = make_memory_file(frame.bytes.data(), size);
@@ -165,38 +174,64 @@ class Arrived {
   Arrived(Arrived&&) noexcept = default;
   Arrived& operator=(Arrived&&) noexcept = default;
 
-  // Takes it out of the ring's slot. Throws DecodeError if what lies beside it is missing.
-  Arrived(const Slot& slot, const WorkerLink& link, std::byte* arena) : failed_(slot.failed != 0) {
-    if (slot.kind == SlotKind::kBytes) {
-      size_ = slot.size <= Slot::kRoom ? slot.size : Slot::kRoom;
-      std::memcpy(near_, slot.bytes, size_);
-    } else if (slot.kind == SlotKind::kArena) {
-      std::size_t begin;
-      std::memcpy(&begin, slot.bytes, sizeof begin);
-      piece_ = ArenaPiece(HandleAccess::memory(static_cast<const Handle<WorkerState>&>(link)), arena, kArenaSize, begin,
-                          slot.size);
-    } else {
-      std::uint64_t size = 0;
-      if (receive_packet(link.socket(), size, &files_, MSG_DONTWAIT) && !files_.empty()) {
-        file_ = MappedFile(files_.front(), static_cast<std::size_t>(size));
-        files_.erase(files_.begin());
-      }
-      if (!file_) throw_malformed("multiprocessing: the bytes of a message did not come");
+  // Takes a call, or a result, out of the ring's slot. Throws DecodeError if what lies
+  // beside it is missing.
+  static Arrived call(const Slot& slot, const WorkerLink& link) {
+    Arrived arrived;
+    if (slot.kind != SlotKind::kShared) {
+      arrived.take(slot, link.socket());
+      return arrived;
     }
+    arrived.bytes_ = link.calls().at(begin_of(slot), slot.size);
+    arrived.size_ = slot.size;
+    if (arrived.bytes_ == nullptr) throw_malformed("multiprocessing: a call lies in no memory");
+    return arrived;
+  }
+  static Arrived result(const Slot& slot, const WorkerLink& link) {
+    Arrived arrived;
+    arrived.failed_ = slot.failed != 0;
+    if (slot.kind != SlotKind::kShared) {
+      arrived.take(slot, link.socket());
+      return arrived;
+    }
+    arrived.piece_ = ArenaPiece(HandleAccess::memory(static_cast<const Handle<WorkerState>&>(link)), link.arena(),
+                                kArenaSize, begin_of(slot), slot.size);
+    arrived.bytes_ = arrived.piece_.bytes();
+    arrived.size_ = slot.size;
+    return arrived;
   }
 
   // It is an exception.
   bool failed() const noexcept { return failed_; }
 
-  InputArchive archive() noexcept {
-    if (piece_) return InputArchive(piece_.bytes(), piece_.size(), &files_);
-    if (file_) return InputArchive(file_.bytes(), file_.size(), &files_);
-    return InputArchive(near_, size_, &files_);
-  }
+  InputArchive archive() noexcept { return InputArchive(bytes_ != nullptr ? bytes_ : near_, size_, &files_); }
 
  private:
+  static std::uint64_t begin_of(const Slot& slot) noexcept {
+    std::uint64_t begin;
+    std::memcpy(&begin, slot.bytes, sizeof begin);
+    return begin;
+  }
+
+  void take(const Slot& slot, int socket) {
+    if (slot.kind == SlotKind::kBytes) {
+      size_ = slot.size <= Slot::kRoom ? slot.size : Slot::kRoom;
+      std::memcpy(near_, slot.bytes, size_);
+      return;
+    }
+    std::uint64_t size = 0;
+    if (receive_packet(socket, size, &files_, MSG_DONTWAIT) && !files_.empty()) {
+      file_ = MappedFile(files_.front(), static_cast<std::size_t>(size));
+      files_.erase(files_.begin());
+    }
+    if (!file_) throw_malformed("multiprocessing: the bytes of a message did not come");
+    bytes_ = file_.bytes();
+    size_ = file_.size();
+  }
+
   bool failed_ = false;
-  std::uint32_t size_ = 0;
+  const std::byte* bytes_ = nullptr;  // null: near_
+  std::size_t size_ = 0;
   ArenaPiece piece_;
   MappedFile file_;
   std::vector<platform::Fd> files_;
@@ -209,7 +244,7 @@ class Worker {
  public:
   // `number`: which one of its pool.
   Worker(WorkerLink link, std::uint32_t number) noexcept
-      : link_(std::move(link)), number_(number % Spinners::kWorkers), arena_(link_.response_arena(), kArenaSize) {}
+      : link_(std::move(link)), number_(number % Spinners::kWorkers), arena_(link_.arena(), kArenaSize) {}
 
   // Says that it is there, and works until it is told to stop.
   void serve() {
@@ -232,23 +267,25 @@ class Worker {
     for (;;) {
       const std::uint32_t seen = link_->requested.look();
       if (!link_->requests.empty()) return true;
-      if (link_->stop.load(std::memory_order_acquire)) return false;
-      if (link_.bell().spinners().spin(number_, [&] { return link_->requested.look() != seen; })) continue;
+      if (stopped()) return false;
+      if (link_.bell().spinners().spin(number_, [&] { return !link_->requests.empty() || stopped(); })) continue;
       Wait forever;
       link_->requested.sleep(seen, forever);
     }
   }
+
+  bool stopped() const noexcept { return link_->stop.load(std::memory_order_acquire); }
 
   void serve_one() {
     const std::uint64_t id = link_->requests.first().id;
     const std::int64_t began = monotonic_ns();
     link_->began.store(began, std::memory_order_relaxed);
     link_->running.store(id, std::memory_order_release);
-    Frame result;
+    Frame result(&arena_);
     bool failed = false;
     try {
       const SlotOwner slot(link_);
-      Arrived request(link_->requests.first(), link_, link_.request_arena());
+      Arrived request = Arrived::call(link_->requests.first(), link_);
       slot.give_back();
       InputArchive in = request.archive();
       OutputArchive out(result);
@@ -262,7 +299,7 @@ class Worker {
     }
     flush_output();
     const std::int64_t took = monotonic_ns() - began;
-    link_->took.store((link_->took.load(std::memory_order_relaxed) * 7 + took) / 8, std::memory_order_relaxed);
+    took_ = took < kLongest ? static_cast<std::uint32_t>(took) : kLongest;
     respond(id, result, failed);
     std::uint64_t mine = id;
     if (!link_->running.compare_exchange_strong(mine, 0, std::memory_order_release, std::memory_order_relaxed)) {
@@ -287,22 +324,34 @@ class Worker {
   };
 
   // There is room: the parent has no more tasks out than there are slots.
-  void respond(std::uint64_t id, const Frame& frame, bool failed) {
+  void respond(std::uint64_t id, Frame& frame, bool failed) {
     try {
-      while (!fill_slot(link_->responses.next(), arena_, link_.socket(), id, frame, failed)) ::usleep(100);
+      fill(id, frame, failed);
     } catch (...) {
       Frame error;
       OutputArchive out(error);
       save_exception(out, std::current_exception());
-      while (!fill_slot(link_->responses.next(), arena_, link_.socket(), id, error, true)) ::usleep(100);
+      fill(id, error, true);
     }
     link_->responses.push();
     link_.bell()->ring();
+    link_->responses.prepare_next();
   }
+
+  void fill(std::uint64_t id, Frame& frame, bool failed) {
+    const std::uint64_t shared = frame.bytes.shared() ? arena_.begin_of(frame.bytes.data()) : 0;
+    Slot& slot = link_->responses.next();
+    slot.took = took_;
+    while (!fill_slot(slot, link_.socket(), id, frame, failed, shared)) ::usleep(100);
+    if (slot.kind == SlotKind::kShared) frame.bytes.let_go();  // the parent gives it back
+  }
+
+  static constexpr std::uint32_t kLongest = 0xffff'ffff;
 
   WorkerLink link_;
   const std::uint32_t number_;
   ArenaWriter arena_;
+  std::uint32_t took_ = 0;  // the last task, in ns
 };
 
 // A call with what belongs to it, to be made in each worker; or none.

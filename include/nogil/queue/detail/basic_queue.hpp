@@ -117,11 +117,12 @@ class BasicQueue {
 
   // Waits for an element for as long as it takes. Throws ShutDown when there will be none.
   T get() {
+    if (typename Store::AtHead head(store_); head) [[likely]]
+      return T(head.item());
     for (;;) {
-      if (typename Store::AtHead head(store_); head) [[likely]]
-        return T(head.item());
       Wait forever;
       wait_for_item(forever);
+      if (typename Store::AwaitedHead head(store_); head) return T(head.item());
     }
   }
 
@@ -133,7 +134,7 @@ class BasicQueue {
         [this](Wait& wait) -> T {
           for (bool in_time = true; in_time;) {
             in_time = wait_for_item(wait);
-            if (typename Store::AtHead head(store_); head) return T(head.item());
+            if (typename Store::AwaitedHead head(store_); head) return T(head.item());
           }
           throw Empty("Queue.get: no element came in time");
         },
@@ -252,7 +253,7 @@ class BasicQueue {
   std::optional<T> try_get_within(Wait& wait) {
     for (bool in_time = true; in_time && !drained();) {
       in_time = store_.wait_for_item(wait);
-      if (typename Store::AtHead head(store_); head) return std::optional<T>(head.item());
+      if (typename Store::AwaitedHead head(store_); head) return std::optional<T>(head.item());
     }
     return std::nullopt;
   }

@@ -116,19 +116,7 @@ class Fifo {
   // by an exception of T's move: then it stays.
   class AtHead {
    public:
-    explicit AtHead(Fifo& queue) noexcept : queue_(queue), head_(queue.head_.lock()) {
-      if constexpr (kSmallElement<T>) {
-        if (queue.see_latest(head_, copy_)) {
-          item_ = std::launder(reinterpret_cast<T*>(copy_));
-          return;
-        }
-      }
-      if (queue.known_tail(head_) != head_) [[likely]] {
-        item_ = queue.front(head_);
-      } else {
-        queue.show_head(head_, head_);
-      }
-    }
+    explicit AtHead(Fifo& queue) noexcept : AtHead(queue, nullptr) {}
     AtHead(const AtHead&) = delete;
     AtHead& operator=(const AtHead&) = delete;
     ~AtHead() {
@@ -144,12 +132,36 @@ class Fifo {
     explicit operator bool() const noexcept { return item_ != nullptr; }
     T&& item() const noexcept { return std::move(*item_); }
 
+   protected:
+    // `copy`: room for a copy of a small element that has just come; or null.
+    AtHead(Fifo& queue, [[maybe_unused]] unsigned char* copy) noexcept : queue_(queue), head_(queue.head_.lock()) {
+      if constexpr (kSmallElement<T>) {
+        if (copy != nullptr && queue.see_latest(head_, copy)) {
+          item_ = std::launder(reinterpret_cast<T*>(copy));
+          return;
+        }
+      }
+      if (queue.known_tail(head_) != head_) [[likely]] {
+        item_ = queue.front(head_);
+      } else {
+        queue.show_head(head_, head_);
+      }
+    }
+
    private:
     Fifo& queue_;
     const std::uint64_t head_;
-    alignas(T) unsigned char copy_[kSmallElement<T> ? sizeof(T) : 1];  // of a small element, and not always
     T* item_ = nullptr;
     [[no_unique_address]] const Unwinding<kMoveMayThrow> unwinding_{};
+  };
+
+  // The same after a wait for the element, which is at its producer's core then (latest.hpp).
+  class AwaitedHead : public AtHead {
+   public:
+    explicit AwaitedHead(Fifo& queue) noexcept : AtHead(queue, copy_) {}
+
+   private:
+    alignas(T) unsigned char copy_[kSmallElement<T> ? sizeof(T) : 1];
   };
 
   // Takes up to `most`, and returns how many: calls take(T&&) for each. If that throws, the
@@ -202,7 +214,7 @@ class Fifo {
   // How many were ever put.
   std::uint64_t puts() const noexcept { return tail_.count(); }
 
-  bool shut() const noexcept { return shut_.load(std::memory_order_acquire); }
+  bool shut() const noexcept { return tail_.beside.shut.load(std::memory_order_acquire); }
 
   // From now on puts need that there are fewer than `limit`. Calls note() while the tail is
   // locked, so that of several calls at once one is the last in all that they change.
@@ -242,6 +254,11 @@ class Fifo {
     Block* block = nullptr;           // where the last element was taken; null: nowhere yet
     std::uint64_t number = kNoBlock;  // which block of the chain that is
     std::uint64_t known_tail = 0;     // the tail has come at least this far
+  };
+
+  struct TailBeside {
+    [[no_unique_address]] Latest<T, Platform> latest;
+    Atomic<bool> shut{false};
   };
 
   // A new last block, which goes back if its first element throws.
@@ -333,7 +350,7 @@ class Fifo {
     HeadOwn& own = head_.own;
     if (own.known_tail != head || head / Block::kSlots != own.number) return false;
     own.known_tail = tail_.count();
-    return own.known_tail == head + 1 && tail_.beside.see(head, place) && tail_.count() == head + 1;
+    return own.known_tail == head + 1 && tail_.beside.latest.see(head, place) && tail_.count() == head + 1;
   }
 
   template <class... Args>
@@ -348,7 +365,7 @@ class Fifo {
   // Gives the lock of the tail back, with more elements, and wakes as many who wait for them.
   void show_tail(std::uint64_t from, std::uint64_t to) noexcept {
     if constexpr (kSmallElement<T>) {
-      if (to == from + 1) tail_.beside.show(from, *tail_.own.block->at(from));
+      if (to == from + 1) tail_.beside.latest.show(from, *tail_.own.block->at(from));
     }
     Platform::light_fence();  // between taking the lock and looking for sleepers: see wait_until()
     if (tail_.is_awaited() || tail_.own.not_empty.waiting() != 0) [[unlikely]]
@@ -411,11 +428,10 @@ class Fifo {
     return spare != nullptr ? spare : new Block;
   }
 
-  EndLock<Platform, TailOwn, kTurns, Latest<T, Platform>> tail_;
+  EndLock<Platform, TailOwn, kTurns, TailBeside> tail_;
   EndLock<Platform, HeadOwn, kTurns> head_;
   alignas(platform::kCacheLine) Atomic<Block*> spare_{nullptr};  // one block that was used up
   Block* first_ = nullptr;  // of the chain; written before the first element is shown
-  Atomic<bool> shut_{false};
 };
 
 template <class T, class Platform, std::uint32_t kTurns>
@@ -460,7 +476,7 @@ void Fifo<T, Platform, kTurns>::shut_down(bool immediate, BeforeShowing&& before
   const std::uint64_t head = head_.lock();
   const std::uint64_t tail = tail_.lock();
   tail_.own.limit.store(0, std::memory_order_relaxed);
-  shut_.store(true, std::memory_order_release);
+  tail_.beside.shut.store(true, std::memory_order_release);
   Detached dropped{nullptr, nullptr, 0, tail, tail};
   if (immediate) {
     dropped = detach(head, tail);

@@ -100,6 +100,7 @@ class Guarded {
     [[no_unique_address]] typename Bag::Choice choice_;
     [[no_unique_address]] const Unwinding<Bag::kMayThrow> unwinding_{};
   };
+  using AwaitedHead = AtHead;
 
   template <class Take>
   std::size_t take_many(std::size_t most, Take&& take) {

@@ -1,4 +1,5 @@
-// Tests of detail/exception_codec.hpp: an exception that is sent is the same one there.
+// Tests of the errors that go from process to process: an exception that is sent is the same one
+// there (detail/exception_codec.hpp).
 
 #include "nogil/multiprocessing/detail/exception_codec.hpp"
 
@@ -64,6 +65,37 @@ TEST(ExceptionElsewhere, is_itself_when_it_is_one_of_nogil) {
   expect_same(OwnerDied("o"));
   expect_same(EndOfFile("e"));
   expect_same(DecodeError("d"));
+}
+
+TEST(ExceptionElsewhere, is_itself_when_an_executor_is_broken) {
+  expect_same(BrokenExecutor("e"));
+  expect_same(BrokenThreadPool("t"));
+  expect_same(BrokenProcessPool("p"));
+  for (const int exitcode : {-9, 0, 3}) {
+    try {
+      std::rethrow_exception(through(std::make_exception_ptr(WorkerDied("w", 7, exitcode))));
+    } catch (const WorkerDied& copy) {
+      EXPECT_STREQ(copy.what(), "w");
+      EXPECT_EQ(copy.pid(), 7);
+      EXPECT_EQ(copy.signal() ? -*copy.signal() : *copy.exit_code(), exitcode);
+    }
+  }
+}
+
+TEST(ExceptionElsewhere, is_a_group_of_what_was_in_the_group) {
+  const ExceptionGroup inner("inner", {std::make_exception_ptr(ValueError("v")), std::make_exception_ptr(42)});
+  const ExceptionGroup outer("outer", {std::make_exception_ptr(inner), std::make_exception_ptr(TimeoutError("t"))});
+  try {
+    std::rethrow_exception(through(std::make_exception_ptr(outer)));
+  } catch (const ExceptionGroup& copy) {
+    EXPECT_STREQ(copy.what(), outer.what());
+    ASSERT_EQ(copy.exceptions().size(), 2u);
+    EXPECT_TRUE(copy.subgroup<ValueError>() && copy.subgroup<TimeoutError>());
+    EXPECT_TRUE(copy.subgroup<RemoteError>()) << "the number";
+  }
+  std::exception_ptr deep = std::make_exception_ptr(ValueError("v"));
+  for (int depth = 0; depth < 300; ++depth) deep = std::make_exception_ptr(ExceptionGroup("g", {deep}));
+  EXPECT_THROW(std::rethrow_exception(through(deep)), ExceptionGroup) << "cut where it is nested without end";
 }
 
 TEST(ExceptionElsewhere, keeps_its_error_code) {
@@ -153,7 +185,8 @@ TEST(ExceptionElsewhere, survives_frames_with_any_bytes_changed) {
   std::mt19937 random(7);
   for (const auto& exception :
        {nested(std::out_of_range("inner"), ValueError("outer")), std::make_exception_ptr(Unheard("of")),
-        std::make_exception_ptr(std::system_error(ENOENT, std::generic_category(), "open"))}) {
+        std::make_exception_ptr(std::system_error(ENOENT, std::generic_category(), "open")),
+        std::make_exception_ptr(ExceptionGroup("g", {std::make_exception_ptr(WorkerDied("w", 1, 2))}))}) {
     const Frame frame = saved(exception);
     for (int round = 0; round < 3000; ++round) {
       std::vector<std::byte> bytes(frame.bytes.data(), frame.bytes.data() + frame.bytes.size());

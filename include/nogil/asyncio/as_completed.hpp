@@ -1,0 +1,189 @@
+// nogil/asyncio/as_completed.hpp -- as_completed: results of several tasks, the quickest first.
+//
+//   for (auto& next : asyncio::as_completed(tasks)) {       // for next in asyncio.as_completed(tasks):
+//     std::string page = co_await next;                     //     page = await next
+//   }
+//
+// A range with as many elements as there are tasks. To await one waits for the next task that
+// is done, and gives its result or throws what it threw.
+//
+// Start     Coroutines become tasks at the call. A task that is there twice counts once.
+// Errors    With a timeout: once it is over, TimeoutError for each that is left; the tasks go on.
+// Cancel    To cancel the one who waits does not cancel the tasks, and loses no result.
+// Lifetime  An element may outlive the range.
+// Python    asyncio.as_completed. An element cannot say beforehand which task it will be.
+
+#pragma once
+
+#include <coroutine>
+#include <cstddef>
+#include <cstdint>
+#include <iterator>
+#include <set>
+#include <utility>
+#include <vector>
+
+#include "nogil/asyncio/detail/moment.hpp"
+#include "nogil/asyncio/detail/ranges.hpp"
+#include "nogil/asyncio/queue.hpp"
+#include "nogil/errors.hpp"
+
+namespace nogil::asyncio {
+
+namespace detail {
+
+// The tasks that are done and that nobody has taken; null: the time is over. Shared by the
+// range and its elements.
+class CompletedQueue : public Pooled, private Timer {
+ public:
+  using Done = Owned<TaskBase>;
+
+  explicit CompletedQueue(LoopCore& loop) noexcept : Timer(&fire), loop_(loop) {}
+  CompletedQueue(const CompletedQueue&) = delete;
+  CompletedQueue& operator=(const CompletedQueue&) = delete;
+
+  void add_ref() noexcept { ++owners_; }
+  void drop() noexcept {
+    if (--owners_ == 0) delete this;
+  }
+
+  void start(std::vector<Done> tasks, std::int64_t timeout) {
+    children_.reserve(tasks.size());
+    for (Done& task : tasks) children_.emplace_back(*this, std::move(task));
+    left_ = children_.size();
+    if (timeout != kNever && left_ != 0) loop_.start_timer(*this, after(loop_.now(), timeout));
+    for (Child& child : children_) child.start();
+  }
+
+  std::size_t size() const noexcept { return children_.size(); }
+  Queue<Done>& done() noexcept { return done_; }
+
+ private:
+  struct Child : ScheduledNode {
+    Child(CompletedQueue& in, Done of) noexcept : ScheduledNode(&task_done), queue(in), task(std::move(of)) {}
+    Child(const Child&) = default;
+    ~Child() { stop(); }
+
+    void start() noexcept {
+      if (task->done()) told(*this, *task);
+      else task->add(*this);
+    }
+    void stop() noexcept {
+      if (task) withdraw_from(*task);
+      task = {};
+    }
+
+    CompletedQueue& queue;
+    Done task;  // none once it is in the queue
+  };
+
+  ~CompletedQueue() {
+    if (place != Place::kNowhere) loop_.withdraw(static_cast<Timer&>(*this));
+  }
+
+  static void task_done(ScheduledNode& node, Completion&) noexcept {
+    auto& child = static_cast<Child&>(node);
+    CompletedQueue& self = child.queue;
+    if (--self.left_ == 0 && self.place != Place::kNowhere) self.loop_.withdraw(static_cast<Timer&>(self));
+    self.done_.put_nowait(std::move(child.task));
+  }
+  static void fire(Ready& node) noexcept {
+    auto& self = static_cast<CompletedQueue&>(static_cast<Timer&>(node));
+    for (Child& child : self.children_) {
+      if (!child.task) continue;
+      child.stop();
+      self.done_.put_nowait(Done());
+    }
+  }
+
+  LoopCore& loop_;
+  std::vector<Child> children_;
+  Queue<Done> done_;
+  std::size_t left_ = 0;
+  std::size_t owners_ = 1;
+};
+
+using GetCompleted = QueueGet<Owned<TaskBase>, FifoBag<Owned<TaskBase>>>;
+
+template <class T>
+class [[nodiscard]] NextCompleted : public GetCompleted {
+ public:
+  explicit NextCompleted(Owned<CompletedQueue> queue) noexcept : GetCompleted(queue->done()), queue_(std::move(queue)) {}
+
+  T await_resume() {
+    const Owned<TaskBase> task = GetCompleted::await_resume();
+    if (!task) throw TimeoutError("as_completed: not all have ended in time");
+    return static_cast<TaskState<T>&>(*task).take();
+  }
+
+ private:
+  Owned<CompletedQueue> queue_;
+};
+
+}  // namespace detail
+
+// What as_completed() gives.
+template <class T>
+class [[nodiscard]] AsCompleted {
+ public:
+  explicit AsCompleted(detail::Owned<detail::CompletedQueue> queue) noexcept : queue_(std::move(queue)) {}
+
+  class Iterator {
+   public:
+    using value_type = detail::NextCompleted<T>;
+
+    Iterator(detail::Owned<detail::CompletedQueue> queue, std::size_t left) noexcept
+        : next_(std::move(queue)), left_(left) {}
+
+    // To be awaited before the next step, or copied: a copy is one of its own.
+    detail::NextCompleted<T>& operator*() noexcept { return next_; }
+    Iterator& operator++() noexcept {
+      --left_;
+      return *this;
+    }
+    friend bool operator!=(const Iterator& it, std::default_sentinel_t) noexcept { return it.left_ != 0; }
+
+   private:
+    detail::NextCompleted<T> next_;
+    std::size_t left_;
+  };
+
+  Iterator begin() const noexcept { return Iterator(queue_, queue_->size()); }
+  std::default_sentinel_t end() const noexcept { return {}; }
+  [[nodiscard]] std::size_t size() const noexcept { return queue_->size(); }
+
+ private:
+  detail::Owned<detail::CompletedQueue> queue_;
+};
+
+namespace detail {
+
+template <class Range>
+auto as_completed_within(Range&& range, std::int64_t timeout) {
+  std::vector<Owned<TaskBase>> tasks;
+  std::set<const TaskBase*> known;
+  for (auto&& element : range) {
+    const auto task = ensure_task(taken<Range>(std::forward<decltype(element)>(element)));
+    TaskBase* const state = TaskAccess::state(static_cast<const TaskHandle&>(task));
+    if (state == nullptr) throw RuntimeError("as_completed: there is no task here: default-made, or moved from");
+    if (known.insert(state).second) tasks.push_back(Owned<TaskBase>::share(*state));
+  }
+  Owned<CompletedQueue> queue(new CompletedQueue(running_loop()));
+  queue->start(std::move(tasks), timeout);
+  return AsCompleted<RangeGives<Range>>(std::move(queue));
+}
+
+}  // namespace detail
+
+template <detail::AwaitableRange Range>
+auto as_completed(Range&& range) {
+  return detail::as_completed_within(std::forward<Range>(range), detail::kNever);
+}
+
+// With a limit for all of them, from the call on.
+template <detail::AwaitableRange Range, class Rep, class Period>
+auto as_completed(Range&& range, const std::chrono::duration<Rep, Period>& timeout) {
+  return detail::as_completed_within(std::forward<Range>(range), detail::nanoseconds(timeout));
+}
+
+}  // namespace nogil::asyncio

@@ -1,0 +1,18 @@
+// nogil/asyncio/detail/connection.hpp -- makes a reader and a writer of a stream.
+
+#pragma once
+
+#include <utility>
+
+#include "nogil/asyncio/stream_reader.hpp"
+#include "nogil/asyncio/stream_writer.hpp"
+
+namespace nogil::asyncio::detail {
+
+struct StreamAccess {
+  static StreamReader reader(Owned<Stream> stream) noexcept { return StreamReader(std::move(stream)); }
+  static StreamWriter writer(Owned<Stream> stream) noexcept { return StreamWriter(std::move(stream)); }
+  static Stream& stream(const StreamReader& reader) noexcept { return *reader.stream_; }
+};
+
+}  // namespace nogil::asyncio::detail
