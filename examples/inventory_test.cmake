@@ -10,6 +10,7 @@ list(TRANSFORM demos REPLACE "\n([a-z0-9-]+) +([0-9.a-z]+) " "\\2 \\1")
 file(STRINGS ${README} rows REGEX "^\\| [0-9]\\.[0-9a-z]+ \\|.*`nogil-tour run [a-z0-9-]+`")
 list(TRANSFORM rows REPLACE "^\\| ([0-9.a-z]+) \\|.*`nogil-tour run ([a-z0-9-]+)`.*" "\\1 \\2")
 
+cmake_policy(SET CMP0057 NEW)  # IN_LIST
 set(failures 0)
 foreach(demo IN LISTS demos)
   if(NOT demo IN_LIST rows)

@@ -108,7 +108,7 @@ int list(const CommandLine& line) {
   if (!line.names.empty()) throw UsageError(text("list: unexpected '", line.names.front(), "'"));
   const auto row = [](std::string_view id, std::string_view cell, const std::string& seconds,
                       std::string_view teaches) {
-    tour::print(tour::pad_right(std::string(id), 23), tour::pad_right(std::string(cell), 5), tour::pad_left(seconds, 5),
+    tour::print(tour::pad_right(std::string(id), 25), tour::pad_right(std::string(cell), 5), tour::pad_left(seconds, 5),
                 "  ", teaches);
   };
   row("NAME", "CELL", "SEC", "TEACHES");
@@ -218,6 +218,7 @@ bool run_in_process(const Demo& demo, const tour::Options& options) {
   Words words{"nogil-tour", "run", demo.about.id, "--scale", tour::fixed(options.scale, 6)};
   if (options.threads > 0) words.insert(words.end(), {"--threads", std::to_string(options.threads)});
   if (!options.svg_folder.empty()) words.insert(words.end(), {"--svg", options.svg_folder});
+  if (!options.json_folder.empty()) words.insert(words.end(), {"--json", options.json_folder});
   if (options.quiet) words.push_back("--quiet");
   std::vector<char*> arguments;
   for (std::string& word : words) arguments.push_back(word.data());

@@ -56,7 +56,7 @@ struct Nogil {
   static int tasks(int count) { return nogil::asyncio::run(create_all(count)); }
 
   static Coro<int> yield_all(int count) {
-    for (int i = 0; i < count; ++i) co_await nogil::asyncio::sleep(0s);
+    for (int i = 0; i < count; ++i) co_await nogil::asyncio::yield();
     co_return count;
   }
   static int switches(int count) { return nogil::asyncio::run(yield_all(count)); }
@@ -92,9 +92,7 @@ struct Nogil {
     std::atomic<int> woken{0};
     std::thread other([&] {
       for (int i = 1; i <= count; ++i) {
-        loop.call_soon_threadsafe([&woken] {
-          woken.fetch_add(1, std::memory_order_release);
-        });
+        loop.call_soon_threadsafe([&woken] { woken.fetch_add(1, std::memory_order_release); });
         while (woken.load(std::memory_order_acquire) != i) std::this_thread::yield();
       }
       loop.stop();
@@ -227,7 +225,7 @@ void asyncio_create_task(benchmark::State& state) {
 
 // A coroutine lets others run, though there are none: one step of the loop.
 template <class R>
-void asyncio_sleep_0(benchmark::State& state) {
+void asyncio_yield(benchmark::State& state) {
   in_batches<R, &R::switches>(state);
 }
 
@@ -271,7 +269,8 @@ void weigh(bench::Rivals<R...>) {
   const auto add = []<class One>(One) {
     if constexpr (!std::derived_from<One, bench::Absent>) {
       constexpr std::size_t kGoal = std::is_same_v<One, Nogil> ? 350 : 0;
-      bench::size_row(std::string(One::kName) + ": each of 100,000 sleeping tasks", bytes_per_sleeping_task<One>, kGoal);
+      bench::size_row(std::string(One::kName) + ": each of 100,000 sleeping tasks", bytes_per_sleeping_task<One>,
+                      kGoal);
     }
   };
   (add(R()), ...);
@@ -281,7 +280,7 @@ void weigh(bench::Rivals<R...>) {
 [[maybe_unused]] const bool registered = [] {
   bench::compare(Loops(), BENCH_CASE(asyncio_await));
   bench::compare(Loops(), BENCH_CASE(asyncio_create_task), {.goals = {bench::at_most(1.0 / 6, Asio::kName)}});
-  bench::compare(Loops(), BENCH_CASE(asyncio_sleep_0), {.goals = {bench::at_most(1.0 / 8, Asio::kName)}});
+  bench::compare(Loops(), BENCH_CASE(asyncio_yield), {.goals = {bench::at_most(1.0 / 8, Asio::kName)}});
   bench::compare(Loops(), BENCH_CASE(asyncio_100000_timers), {.goals = {bench::at_most(1 / 2.5, Asio::kName)}});
   bench::compare(Cancellable(), BENCH_CASE(asyncio_cancel_and_join));
   bench::compare(Loops(), BENCH_CASE(asyncio_wake_from_thread), {.goals = {bench::at_most(1.1, Asio::kName)}});

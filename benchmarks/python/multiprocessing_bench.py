@@ -18,6 +18,7 @@ import signal
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -162,7 +163,7 @@ def start_join(times=50):
 
 
 def start_join_256mib():
-    memory = mmap.mmap(-1, 256 * 2**20)
+    memory = mmap.mmap(-1, 256 * 2**20, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
     if hasattr(mmap, "MADV_NOHUGEPAGE"):
         memory.madvise(mmap.MADV_NOHUGEPAGE)
     for page in range(0, len(memory), 4096):
@@ -240,16 +241,13 @@ CASES = [
 
 # ---- Ours ------------------------------------------------------------------------------------
 
-IN_NS = {"ns": 1, "us": 1e3, "ms": 1e6, "s": 1e9}
-
-
 def ours_of(program, case, rival):
     """One hold of nogil's, in ns; None when it did not run."""
-    command = [program, "--filter=^" + case + "<" + rival + ">", "--benchmark_repetitions=1", "--json=/dev/stdout"]
-    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, check=False)
-    if done.returncode != 0:
-        return None
-    return time_in(done.stdout)
+    with tempfile.NamedTemporaryFile(suffix=".json") as file:
+        command = [program, "--filter=^" + case + "<" + rival + ">", "--holds=1", "--json=" + file.name]
+        done = subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False)
+        rows = json.load(file)["cases"] if done.returncode == 0 else []
+    return (rows[0]["peers"].get(rival) or rows[0]["ours_ns"]) if rows else None
 
 
 def text_of(ns):

@@ -23,6 +23,7 @@
 #include <string_view>
 #include <vector>
 
+#include "nogil/trace.hpp"
 #include "support/chart.hpp"
 #include "support/print.hpp"
 #include "support/stopwatch.hpp"
@@ -52,13 +53,16 @@ struct CommandLine {
 // Set by `nogil-tour compare`: the demo prints its results and times as its Python version does.
 inline constexpr char kResultsVariable[] = "NOGIL_TOUR_RESULTS";
 
-inline const std::vector<std::string_view> kRunOptions{"--fast", "--scale", "--threads", "--svg", "--quiet", "--help"};
+inline const std::vector<std::string_view> kRunOptions{"--fast", "--scale", "--threads", "--svg",
+                                                       "--json", "--quiet", "--help"};
 
 inline constexpr std::string_view kRunOptionsHelp =
     "  --fast         sleeps and work at a twentieth: --scale 0.05\n"
     "  --scale S      multiply sleeps and work by S, 0.001 to 100\n"
     "  --threads N    use N threads where the demo leaves a choice, 1 to 1000\n"
-    "  --svg DIR      write the demo's picture to DIR/<id>.svg, if it draws one\n"
+    "  --svg DIR      write a picture to DIR/<id>.svg: the one that the demo draws, or else\n"
+    "                 what its threads, processes and coroutines did\n"
+    "  --json DIR     write what they did to DIR/<id>.json, for ui.perfetto.dev\n"
     "  --quiet        only the last line, the verdict\n"
     "  --help         this text\n"
     "\n"
@@ -126,14 +130,14 @@ inline CommandLine parse(const std::vector<std::string>& words, const std::vecto
     if (option == "--threads") line.options.threads = detail::whole_number(option, value, 1, 1000);
     if (option == "--seed" || option == "--notebook") line.notebook = detail::whole_number(option, value, 0, 4);
     if (option == "--child") line.child = value;
-    if (option == "--svg") {
-      if (value.empty()) throw UsageError("--svg needs the name of a folder");
+    if (option == "--svg" || option == "--json") {
+      if (value.empty()) throw UsageError(option + " needs the name of a folder");
       std::error_code error;
       std::filesystem::create_directories(value, error);
       if (!std::filesystem::is_directory(value)) {
-        throw UsageError(text("--svg: cannot make the folder '", value, "': ", error.message()));
+        throw UsageError(text(option, ": cannot make the folder '", value, "': ", error.message()));
       }
-      line.options.svg_folder = value;
+      (option == "--svg" ? line.options.svg_folder : line.options.json_folder) = value;
     }
   }
   return line;
@@ -161,6 +165,13 @@ inline void set_watchdog(std::string_view id, unsigned limit_seconds) {
 
 }  // namespace detail
 
+// Throws std::runtime_error if it cannot be written.
+inline void write_file(const std::string& path, const std::string& bytes) {
+  std::ofstream file(path);
+  file << bytes;
+  if (!file.flush()) throw std::runtime_error("cannot write " + path);
+}
+
 // The last line of a demo.
 inline void print_verdict(bool ok, std::string_view id, Seconds wall, std::string_view summary) {
   detail::quiet = false;
@@ -181,6 +192,9 @@ inline int run_demo(const Demo& demo, const Options& options) {
   const Stopwatch watch;
   bool ok = true;
   std::string summary;
+  const bool wants_svg = !options.svg_folder.empty() || !options.svg_file.empty();
+  const bool wants_json = !options.json_folder.empty();
+  if (wants_svg || wants_json) nogil::trace::start();
   try {
     const StatusLine status(run, demo.about.id, expected);
     demo.run(run);
@@ -200,26 +214,38 @@ inline int run_demo(const Demo& demo, const Options& options) {
                             fixed((watch.cpu() + cpu_time_of_children()).count(), 6), " s CPU"));
   }
 
-  const bool wanted = !options.svg_folder.empty() || !options.svg_file.empty();
-  if (wanted && (!run.timeline.empty() || !run.chart.empty())) {
+  nogil::trace::stop();
+  const auto written = [&](const std::string& path, auto write) {
+    try {
+      write();
+      print("picture: ", path);
+    } catch (const std::exception& error) {
+      ok = false;
+      summary += text("; WRONG: ", error.what());
+    }
+  };
+  if (wants_svg) {
     const std::string path =
         !options.svg_file.empty() ? options.svg_file : options.svg_folder + "/" + demo.about.id + ".svg";
     const std::string title = text(demo.about.id, ": ", demo.about.teaches);
-    std::ofstream file(path);
-    file << (run.chart.empty() ? svg(run.timeline, title) : run.chart.svg(title));
-    if (!file.flush()) {
-      ok = false;
-      summary += "; WRONG: cannot write " + path;
-    } else {
-      print("picture: ", path);
-    }
+    written(path, [&] {
+      if (!run.chart.empty()) write_file(path, run.chart.svg(title));
+      else if (!run.timeline.empty()) write_file(path, svg(run.timeline, title));
+      else nogil::trace::write_svg(path, title);
+    });
+  }
+  if (wants_json) {
+    const std::string path = options.json_folder + "/" + demo.about.id + ".json";
+    written(path, [&] { nogil::trace::write_json(path); });
   }
   print_verdict(ok, demo.about.id, wall, summary);
   return ok ? kOk : kFailed;
 }
 
-// The other side of support/child.hpp.
+// The other side of support/child.hpp, which reads what it prints.
 inline int run_part(const std::string& name, const Options& options) {
+  detail::quiet = false;
+  ::unsetenv(detail::kQuietVariable);
   for (const Part* part : Part::all()) {
     if (name != part->name) continue;
     Run run(options);

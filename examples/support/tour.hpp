@@ -42,6 +42,7 @@ struct Options {
   int threads = 0;   // 0: as the notebook has it
   std::string svg_folder;
   std::string svg_file;  // instead of a name of its own in the folder
+  std::string json_folder;
   bool quiet = false;
 };
 

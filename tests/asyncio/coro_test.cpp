@@ -20,7 +20,9 @@ using namespace std::chrono_literals;
 using testing::in_virtual_time;
 using testing::Log;
 
-Coro<int> number(int n) { co_return n; }
+Coro<int> number(int n) {
+  co_return n;
+}
 Coro<int> number_later(int n) {
   co_await yield();
   co_return n;
@@ -122,7 +124,9 @@ Coro<int> deep(int levels) {
   co_return 1 + co_await deep(levels - 1);
 }
 
-TEST(Coro, goes_on_in_its_parents_one_after_the_other) { EXPECT_EQ(in_virtual_time(deep(500)), 500); }
+TEST(Coro, goes_on_in_its_parents_one_after_the_other) {
+  EXPECT_EQ(in_virtual_time(deep(500)), 500);
+}
 
 struct Noted {
   Noted(Log& to, std::string text) : log(&to), name(std::move(text)) {}
@@ -160,7 +164,9 @@ TEST(Coro, may_be_moved_before_it_is_awaited) {
 }
 
 // What must go on compiling beside the misuse that does not (tests/compile_fail/asyncio_*).
-Coro<int> forwarded(int n) { return number(n); }
+Coro<int> forwarded(int n) {
+  return number(n);
+}
 template <class F>
 Coro<int> call_later(F function) {
   co_await yield();

@@ -33,9 +33,13 @@ std::string said(Coro<T> body, bool debug = true) {
   return ::testing::internal::GetCapturedStderr();
 }
 
-bool has(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
+bool has(const std::string& text, const std::string& part) {
+  return text.find(part) != std::string::npos;
+}
 
-Coro<> save() { co_return; }
+Coro<> save() {
+  co_return;
+}
 constexpr int kLineOfSave = __LINE__ - 1;
 
 Coro<> forget() {
@@ -128,7 +132,9 @@ Coro<> call_from_elsewhere() {
   co_return;
 }
 
-TEST(AsyncioDebug, refuses_calls_from_a_wrong_thread) { said(call_from_elsewhere()); }
+TEST(AsyncioDebug, refuses_calls_from_a_wrong_thread) {
+  said(call_from_elsewhere());
+}
 
 TEST(AsyncioDebug, may_be_asked_for_in_the_environment) {
   EXPECT_FALSE(EventLoop().get_debug());
@@ -137,8 +143,12 @@ TEST(AsyncioDebug, may_be_asked_for_in_the_environment) {
   ::unsetenv("NOGIL_ASYNCIO_DEBUG");
 }
 
-Coro<> nap() { co_await sleep(1h); }
-Coro<> join_it(Task<> task) { co_await task; }
+Coro<> nap() {
+  co_await sleep(1h);
+}
+Coro<> join_it(Task<> task) {
+  co_await task;
+}
 Coro<std::string> look() {
   const Task<> napping = create_task(nap(), "napper");
   const Task<> joining = create_task(join_it(napping), "joiner");

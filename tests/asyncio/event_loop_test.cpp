@@ -294,10 +294,13 @@ TEST(EventLoop, calls_a_reader_as_long_as_there_is_something) {
   EventLoop loop;
   Pipe pipe;
   std::string got;
-  loop.add_reader(pipe.ends[0], [&](std::size_t most) {
-    got += pipe.read();
-    if (got.size() == most) loop.stop();
-  }, 3u);
+  loop.add_reader(
+      pipe.ends[0],
+      [&](std::size_t most) {
+        got += pipe.read();
+        if (got.size() == most) loop.stop();
+      },
+      3u);
   loop.call_later(1ms, [&] { pipe.write("abc"); });
   loop.run_forever();
   EXPECT_EQ(got, "abc");
@@ -354,10 +357,13 @@ TEST(EventLoop, looks_at_descriptors_while_callbacks_keep_it_busy) {
 TEST(EventLoop, handles_signals_between_two_callbacks) {
   EventLoop loop;
   Log log;
-  loop.add_signal_handler(SIGUSR1, [&](const std::string& text) {
-    log.push_back(text);
-    if (log.size() == 2) loop.stop();
-  }, "usr1");
+  loop.add_signal_handler(
+      SIGUSR1,
+      [&](const std::string& text) {
+        log.push_back(text);
+        if (log.size() == 2) loop.stop();
+      },
+      "usr1");
   loop.call_soon([] { ::raise(SIGUSR1); });
   loop.call_later(1ms, [&log] {
     EXPECT_EQ(log.size(), 1u);

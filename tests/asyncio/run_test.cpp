@@ -7,6 +7,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <memory>
 #include <stdexcept>
 #include <string>
 #include <utility>
@@ -92,6 +93,12 @@ TEST(Run, refuses_inside_a_running_loop) {
 TEST(Run, returns_what_cannot_be_copied) {
   const auto amain = []() -> Coro<std::unique_ptr<int>> { co_return std::make_unique<int>(6); };
   EXPECT_EQ(*run(amain()), 6);
+}
+
+TEST(Run, takes_whatever_can_be_awaited) {
+  EXPECT_EQ(run(sleep(1ms, 7)), 7);
+  Runner runner;
+  runner.run(yield());
 }
 
 TEST(Runner, runs_several_coroutines_in_one_loop) {

@@ -137,18 +137,24 @@ TEST(Sleep, ends_at_once_when_it_is_cancelled) {
   EXPECT_EQ(loop.elapsed(), 1s);
 }
 
-// Its timer is in the ring by then, and has not run.
+// Before its timer has run, which is in the ring by then; and after it has woken the task.
 TEST(Sleep, can_be_cancelled_in_the_round_in_which_it_is_over) {
-  VirtualLoop loop;
-  const auto race = [](VirtualLoop& in) -> Coro<> {
-    Task<> victim;
-    in.call_later(1s, [&victim] { victim.cancel(); });
+  for (const bool woken : {false, true}) {
     const auto sleeper = []() -> Coro<> { co_await sleep(1s); };
-    victim = create_task(sleeper());
-    EXPECT_THROW(co_await victim, CancelledError);
-    EXPECT_TRUE(victim.cancelled());
-  };
-  loop.run_until_complete(race(loop));
+    const auto amain = [](auto make, bool after) -> Coro<> {
+      Task<> victim;
+      const auto cancel = [&victim] { EXPECT_TRUE(victim.cancel()); };
+      if (!after) get_running_loop().call_later(1s, cancel);
+      victim = create_task(make());
+      co_await yield();
+      if (after) get_running_loop().call_later(1s, cancel);
+      EXPECT_THROW(co_await victim, CancelledError);
+      EXPECT_TRUE(victim.cancelled());
+    };
+    VirtualLoop loop;
+    loop.run_until_complete(amain(sleeper, woken));
+    EXPECT_EQ(loop.elapsed(), 1s);
+  }
 }
 
 }  // namespace

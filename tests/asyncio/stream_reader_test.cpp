@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <optional>
+#include <random>
 #include <string>
 #include <system_error>
 #include <type_traits>
@@ -375,6 +376,65 @@ TEST(StreamReader, loses_no_bytes_when_a_read_is_cancelled_that_was_woken) {
       if (got.empty()) got = co_await line.reader.readline();
       EXPECT_EQ(got, "all of it\n");
     }
+  };
+  run(amain());
+}
+
+// One of all verbs, at random, with what the peer sends coming at random.
+Coro<std::string> read_somehow(const StreamReader& reader, unsigned how) {
+  std::string got;
+  try {
+    switch (how % 4) {
+      case 0:
+        got = co_await reader.read(static_cast<std::ptrdiff_t>(how / 4 % 50));
+        break;
+      case 1:
+        got = co_await reader.readline();
+        break;
+      case 2:
+        got = co_await reader.readexactly(static_cast<std::ptrdiff_t>(how / 4 % 50));
+        break;
+      default:
+        got = co_await reader.readuntil("ab");
+        break;
+    }
+  } catch (const IncompleteReadError& error) {
+    got = error.partial();
+  }
+  co_return got;
+}
+
+TEST(StreamReader, gives_each_byte_once_and_in_order_whatever_is_read_and_cancelled) {
+  const auto amain = []() -> Coro<> {
+    Line line;
+    std::minstd_rand random(1);
+    std::string sent;
+    std::string got;
+    int cancelled = 0;
+    for (int round = 0; round < 1500; ++round) {
+      const auto task = create_task(read_somehow(line.reader, static_cast<unsigned>(random())));
+      const auto patience = random() % 4;
+      for (unsigned long i = 0; i < patience; ++i) {
+        std::string bytes;
+        for (auto left = random() % 40; left > 0; --left) bytes += "abc\n"[random() % 4];
+        if (random() % 2 == 0) bytes.clear();
+        sent += bytes.substr(0, line.send(bytes));
+        co_await sleep(0s);
+        if (random() % 2 == 0) co_await rounds_of_the_loop(1);
+      }
+      const std::string enough = "ab\n" + std::string(50, 'x');
+      if (round % 3 != 0) task.cancel();
+      else sent += enough.substr(0, line.send(enough));
+      try {
+        got += co_await task;
+      } catch (const CancelledError&) {
+        ++cancelled;
+      }
+    }
+    line.end();
+    got += co_await line.reader.read();
+    EXPECT_TRUE(got == sent);
+    EXPECT_GT(cancelled, 100);
   };
   run(amain());
 }

@@ -25,7 +25,9 @@ using testing::Log;
 using testing::Reported;
 using testing::VirtualLoop;
 
-Coro<int> number(int n) { co_return n; }
+Coro<int> number(int n) {
+  co_return n;
+}
 Coro<int> number_after(std::chrono::seconds time, int n) {
   co_await sleep(time);
   co_return n;
@@ -34,7 +36,9 @@ Coro<> fail(const char* text) {
   co_await yield();
   throw std::runtime_error(text);
 }
-Coro<> for_ever() { co_await sleep(std::chrono::hours::max()); }
+Coro<> for_ever() {
+  co_await sleep(std::chrono::hours::max());
+}
 
 // ---- Start, order, end ------------------------------------------------------------------
 
@@ -250,6 +254,18 @@ TEST(Task, callback_that_throws_is_reported_and_the_others_run) {
   in_virtual_time(amain(called));
   EXPECT_TRUE(called);
   EXPECT_EQ(reported.texts, Log{"std::logic_error: callback"});
+}
+
+TEST(Task, takes_no_callback_when_it_and_its_loop_are_done) {
+  const auto amain = []() -> Coro<Task<int>> {
+    const Task<int> task = create_task(number(5));
+    co_await task;
+    co_return task;
+  };
+  const Task<int> task = in_virtual_time(amain());
+  EXPECT_EQ(task.result(), 5);
+  EXPECT_FALSE(task.cancel());
+  EXPECT_THROW(task.add_done_callback([](Task<int>) {}), RuntimeError);
 }
 
 // ---- Cancellation: the rules of docs/design/asyncio.md --------------------------------------

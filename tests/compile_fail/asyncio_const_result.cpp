@@ -2,4 +2,6 @@
 
 #include "nogil/asyncio/coro.hpp"
 
-nogil::asyncio::Coro<const int> answer() { co_return 42; }
+nogil::asyncio::Coro<const int> answer() {
+  co_return 42;
+}

@@ -3,4 +3,6 @@
 
 #include "nogil/asyncio/coro.hpp"
 
-nogil::asyncio::Coro<> twice(const nogil::asyncio::Coro<>& coro) { return coro; }
+nogil::asyncio::Coro<> twice(const nogil::asyncio::Coro<>& coro) {
+  return coro;
+}

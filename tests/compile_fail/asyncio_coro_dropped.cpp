@@ -4,4 +4,6 @@
 #include "nogil/asyncio/coro.hpp"
 
 nogil::asyncio::Coro<> save();
-void forget() { save(); }
+void forget() {
+  save();
+}

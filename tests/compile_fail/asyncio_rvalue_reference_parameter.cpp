@@ -4,4 +4,6 @@
 #include "nogil/asyncio/coro.hpp"
 
 struct Request {};
-nogil::asyncio::Coro<> handle(Request&&) { co_return; }
+nogil::asyncio::Coro<> handle(Request&&) {
+  co_return;
+}

@@ -33,6 +33,9 @@ foreach(object IN LISTS objects)
   list(APPEND commands -ex "print ${name}")
 endforeach()
 
+list(APPEND commands -ex "break look_at_task" -ex "continue" -ex "print task")
+list(APPEND objects "task|nogil::asyncio::Task<int> 'Masha' (waiting|ready)")
+
 execute_process(COMMAND ${GDB} -nx -batch ${load} ${commands} ${PROGRAM} OUTPUT_VARIABLE said ERROR_VARIABLE complaint
                 TIMEOUT 50)
 if("${said}${complaint}" MATCHES "ptrace|Operation not permitted|Python scripting is not supported")

@@ -1,4 +1,5 @@
-// What gdb is asked to show: tests/gdb/check.cmake runs it, with a breakpoint in look().
+// What gdb is asked to show: tests/gdb/check.cmake runs it, with breakpoints in look() and
+// look_at_task().
 
 #include <fstream>
 #include <mutex>
@@ -6,6 +7,9 @@
 #include <string>
 #include <thread>
 
+#include "nogil/asyncio/run.hpp"
+#include "nogil/asyncio/sleep.hpp"
+#include "nogil/asyncio/task.hpp"
 #include "nogil/futures.hpp"
 #include "nogil/gdb.hpp"
 #include "nogil/queue.hpp"
@@ -21,6 +25,23 @@ bool asleep(int thread) {
 
 [[gnu::noinline]] void look() {
   asm volatile("" ::: "memory");
+}
+
+[[gnu::noinline]] void look_at_task([[maybe_unused]] const nogil::asyncio::Task<int>& task) {
+  asm volatile("" ::: "memory");
+}
+
+nogil::asyncio::Coro<int> answer() {
+  co_await nogil::asyncio::yield();
+  co_await nogil::asyncio::yield();
+  co_return 42;
+}
+
+nogil::asyncio::Coro<> wait_for_answer() {
+  const nogil::asyncio::Task<int> task = nogil::asyncio::create_task(answer(), "Masha");
+  co_await nogil::asyncio::yield();
+  look_at_task(task);
+  co_await task;
 }
 
 }  // namespace
@@ -62,5 +83,6 @@ int main() {
   waiter.join();
   promise.set_result(1);
   for (int i = 0; i < 3; ++i) rlock.release();
+  nogil::asyncio::run(wait_for_answer());
   return 0;
 }

@@ -11,29 +11,19 @@
 #include "check.hpp"
 #include "model.hpp"
 #include "mutants.hpp"
-#include "nogil/queue/detail/wait_until.hpp"
 #include "queues.hpp"
+#include "race.hpp"
 #include "waits.hpp"
 
 namespace {
 
 using namespace nogil::model;
-using nogil::platform::BasicEventCount;
-using nogil::platform::BasicWait;
 
 struct Nothing {};
 
 // Whoever has two turns without another between is its owner in the third.
 template <class P>
 using EndLock = nogil::detail::EndLock<P, Nothing, 1>;
-
-template <class P>
-void move_on(EndLock<P>& lock, std::uint64_t from, std::uint64_t to) {
-  P::light_fence();
-  const auto sleeper = lock.claim_sleeper();
-  lock.unlock(from, to);
-  sleeper.wake();
-}
 
 // Turns of each of two or three threads; `step` elements go through the end in each.
 template <class P>
@@ -45,7 +35,7 @@ void take_turns(int first, int second, int third = 0, std::uint64_t step = 1) {
       const std::uint64_t count = lock.lock();
       require(count == static_cast<std::uint64_t>(turns) * step, "the count is another's");
       turns = turns + 1;
-      move_on(lock, count, count + step);
+      move_on<P>(lock, count, count + step);
     }
   };
   if (third == 0) together([&] { use(first); }, [&] { use(second); });
@@ -89,7 +79,7 @@ void give_up_a_turn() {
     for (; rounds > 0; --rounds) {
       const std::uint64_t count = lock.lock();
       data = data + 1;
-      move_on(lock, count, count + step);
+      move_on<P>(lock, count, count + step);
     }
   };
   together([&] { use(4, 0); },
@@ -119,7 +109,7 @@ void look_without_the_lock(int turns) {
         for (int turn = 0; turn < turns; ++turn) {
           const std::uint64_t count = lock.lock();
           data[turn] = 1;
-          move_on(lock, count, count + 1);
+          move_on<P>(lock, count, count + 1);
         }
       },
       [&] {
@@ -142,7 +132,7 @@ void destroy_when_it_has_moved_on(std::uint64_t turns, std::uint64_t step = 1) {
       [raw = &*lock, turns, step] {
         for (std::uint64_t turn = 0; turn < turns; ++turn) {
           const std::uint64_t count = raw->lock();
-          move_on(*raw, count, count + step);
+          move_on<P>(*raw, count, count + step);
         }
       },
       [&] {
@@ -161,29 +151,8 @@ TEST(ModelEndLock, may_be_destroyed_by_who_sees_the_new_count) {
 
 // ---- wait_until ----------------------------------------------------------------------------
 
-// Some wait until the count has moved on; one or two move it.
 template <class P>
-struct Race {
-  EndLock<P> lock;
-  BasicEventCount<P> sleepers;
-
-  void move() {
-    const std::uint64_t count = lock.lock();
-    P::light_fence();
-    const auto next = lock.claim_sleeper();
-    const auto others = sleepers.claim(nogil::platform::kEveryone);
-    lock.unlock(count, count + 1);
-    next.wake();
-    others.wake();
-  }
-  bool wait_for(std::uint64_t count, BasicWait<P> wait = {}) {
-    const auto ready = [&] { return lock.count() >= count; };
-    while (!ready()) {
-      if (!wait_until(sleepers, lock, wait, ready)) return ready();
-    }
-    return true;
-  }
-};
+using Race = RaceFor<P, EndLock<P>>;
 
 // The mover is the owner from its third move on.
 template <class P>

@@ -11,24 +11,14 @@
 #include "check.hpp"
 #include "model.hpp"
 #include "mutants.hpp"
-#include "nogil/queue/detail/wait_until.hpp"
 #include "queues.hpp"
+#include "race.hpp"
 #include "waits.hpp"
 
 namespace {
 
 using namespace nogil::model;
 using nogil::detail::IndexLock;
-using nogil::platform::BasicEventCount;
-using nogil::platform::BasicWait;
-
-template <class P>
-void move_on(IndexLock<P>& lock, std::uint64_t count) {
-  P::light_fence();
-  const auto sleeper = lock.claim_sleeper();
-  lock.unlock(count);
-  sleeper.wake();
-}
 
 template <class P>
 void take_turns(int threads, int rounds) {
@@ -39,7 +29,7 @@ void take_turns(int threads, int rounds) {
       const std::uint64_t count = lock.lock();
       require(count == static_cast<std::uint64_t>(turns), "the count is another's");
       turns = turns + 1;
-      move_on(lock, count + 1);
+      move_on<P>(lock, count, count + 1);
     }
   };
   if (threads == 2) together(use, use);
@@ -73,7 +63,7 @@ void look_without_the_lock() {
       [&] {
         const std::uint64_t count = lock.lock();
         data = 1;
-        move_on(lock, count + 1);
+        move_on<P>(lock, count, count + 1);
       },
       [&] {
         const auto view = lock.view();
@@ -91,11 +81,15 @@ TEST(ModelIndexLock, shows_with_the_count_what_was_done_before_it) {
 template <class P>
 void destroy_when_it_has_moved_on() {
   std::optional<IndexLock<P>> lock(std::in_place);
-  together([raw = &*lock] { move_on(*raw, raw->lock() + 1); },
-           [&] {
-             while (lock->count() == 0) P::yield();
-             lock.reset();
-           });
+  together(
+      [raw = &*lock] {
+        const std::uint64_t count = raw->lock();
+        move_on<P>(*raw, count, count + 1);
+      },
+      [&] {
+        while (lock->count() == 0) P::yield();
+        lock.reset();
+      });
 }
 
 TEST(ModelIndexLock, may_be_destroyed_by_who_sees_the_new_count) {
@@ -106,29 +100,8 @@ TEST(ModelIndexLock, may_be_destroyed_by_who_sees_the_new_count) {
 
 // ---- wait_until ----------------------------------------------------------------------------
 
-// Some wait until the count has moved on; one or two move it.
 template <class P>
-struct Race {
-  IndexLock<P> lock;
-  BasicEventCount<P> sleepers;
-
-  void move() {
-    const std::uint64_t count = lock.lock();
-    P::light_fence();
-    const auto next = lock.claim_sleeper();
-    const auto others = sleepers.claim(nogil::platform::kEveryone);
-    lock.unlock(count + 1);
-    next.wake();
-    others.wake();
-  }
-  bool wait_for(std::uint64_t count, BasicWait<P> wait = {}) {
-    const auto ready = [&] { return lock.count() >= count; };
-    while (!ready()) {
-      if (!wait_until(sleepers, lock, wait, ready)) return ready();
-    }
-    return true;
-  }
-};
+using Race = RaceFor<P, IndexLock<P>>;
 
 template <class P>
 void wait_for_one() {

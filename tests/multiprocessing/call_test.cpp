@@ -222,8 +222,26 @@ TEST(Identity, takes_no_data_for_a_function) {
   Frame frame;
   OutputArchive out(frame);
   save_place(out, module, &data);
+  out.write_raw(seal_of(module, reinterpret_cast<std::uintptr_t>(&data)));
   InputArchive in(frame);
   EXPECT_THROW(load_function<int(int)>(in), RuntimeError);
+}
+
+TEST(Identity, takes_no_place_that_was_damaged_for_a_function) {
+  Frame frame;
+  OutputArchive out(frame);
+  save_function(
+      out, +[](int x) { return x; });
+  for (std::size_t at = 0; at < frame.bytes.size(); ++at) {
+    std::vector<std::byte> bytes(frame.bytes.data(), frame.bytes.data() + frame.bytes.size());
+    bytes[at] ^= std::byte{4};
+    InputArchive in(bytes.data(), bytes.size());
+    try {
+      load_function<int(int)>(in);
+      ADD_FAILURE() << "damaged at " << at;
+    } catch (const Error&) {
+    }
+  }
 }
 
 TEST(Identity, is_asked_for_by_many_threads_at_once) {

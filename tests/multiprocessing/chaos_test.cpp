@@ -248,6 +248,7 @@ TEST_P(Chaos, spoils_no_result_and_leaves_nothing) {
   EXPECT_TRUE(eventually([&] { return open_files() <= files; })) << open_files() << " were " << files;
   EXPECT_EQ(shared_memories(), memories);
   EXPECT_TRUE(mp::active_children().empty());
+  EXPECT_TRUE(eventually(no_zombies));
   EXPECT_GT(counts.right, 0);
   if (std::getenv("NOGIL_CHAOS_SECONDS") != nullptr) {
     std::printf("%ld right, %ld threw, %ld late, %ld died; %ld signals\n", counts.right.load(), counts.threw.load(),

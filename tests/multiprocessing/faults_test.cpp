@@ -181,6 +181,7 @@ class FaultyPool : public UnderEveryStartMethod {
     EXPECT_TRUE(eventually([this] { return open_files() <= files_; })) << open_files() << " were " << files_;
     EXPECT_EQ(entries_of("/dev/shm"), shared_);
     EXPECT_TRUE(mp::active_children().empty());
+    EXPECT_TRUE(eventually(no_zombies));
   }
 
  private:

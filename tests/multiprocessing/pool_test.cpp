@@ -33,9 +33,7 @@ using mp::Value;
 
 class AnyProcessPool : public UnderEveryStartMethod {
  protected:
-  static Pool::Options options(std::size_t processes) {
-    return {.processes = processes, .start_method = GetParam()};
-  }
+  static Pool::Options options(std::size_t processes) { return {.processes = processes, .start_method = GetParam()}; }
 };
 NOGIL_UNDER_EVERY_START_METHOD(AnyProcessPool);
 

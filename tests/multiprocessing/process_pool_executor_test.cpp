@@ -11,6 +11,8 @@
 #include <atomic>
 #include <cstdio>
 #include <cstdlib>
+#include <filesystem>
+#include <fstream>
 #include <map>
 #include <memory>
 #include <random>
@@ -49,6 +51,8 @@ int die(int signal) {
   ::raise(signal);
   return signal;
 }
+
+constexpr std::size_t kLarge = 100'000;
 
 void sleep_for_ever() {
   for (;;) ::pause();
@@ -185,6 +189,125 @@ TEST_P(AnyPool, runs_callbacks_without_a_lock_of_its_own) {
   EXPECT_TRUE(eventually([&] { return seen == 2; }));
 }
 
+// ---- Waiting -------------------------------------------------------------------------------
+
+TEST_P(AnyPool, runs_no_callback_in_a_thread_that_waits) {
+  ProcessPoolExecutor pool(options(1));
+  const auto main = std::this_thread::get_id();
+  std::atomic<int> called{0};
+  mp::Event go;
+  for (int i = 0; i < 50; ++i) {
+    go.clear();
+    auto future = pool.submit(
+        [](mp::Event event, int n) {
+          event.wait();
+          return n;
+        },
+        go, i);
+    future.add_done_callback([&](const Future<int>&) {
+      EXPECT_NE(std::this_thread::get_id(), main);
+      ++called;
+    });
+    auto next = future.then([&](int) { return std::this_thread::get_id() != main; });
+    go.set();
+    EXPECT_EQ(future.result(), i);
+    EXPECT_TRUE(next.result());
+  }
+  EXPECT_TRUE(eventually([&] { return called == 50; }));
+}
+
+TEST_P(AnyPool, lets_no_task_wait_behind_another_while_a_worker_is_free) {
+  ProcessPoolExecutor pool(options(2));
+  std::vector<Future<int>> quick;
+  for (int i = 0; i < 500; ++i) quick.push_back(pool.submit(twice, i));  // so it is given many at a time
+  for (auto& future : quick) future.result();
+  const std::string large(kLarge, 'x');
+  for (int round = 0; round < rounds(50); ++round) {
+    mp::Event go;
+    const auto first = pool.submit([](mp::Event event) { event.wait(); }, go);
+    std::vector<Future<std::size_t>> behind;
+    for (int i = 0; i < 60; ++i) {
+      if (i % 3 == 0) behind.push_back(pool.submit([](const std::string& text) { return text.size(); }, large));
+      else if (i % 3 == 1) behind.push_back(pool.submit([](mp::Event) { return kLarge; }, go));
+      else behind.push_back(pool.submit([] { return kLarge; }));
+    }
+    for (auto& future : behind) EXPECT_EQ(future.result(), large.size());
+    EXPECT_FALSE(first.done());
+    go.set();
+    first.result();
+  }
+}
+
+TEST_P(AnyPool, wakes_every_thread_that_waits) {
+  ProcessPoolExecutor pool(options(2));
+  mp::Event go;
+  const auto late = pool.submit(
+      [](mp::Event event) {
+        event.wait();
+        return 5;
+      },
+      go);
+  Bunch patient(2, [&] { EXPECT_EQ(late.result(), 5); });
+  Bunch busy(2, [&](int user) {
+    for (int i = 0; i < rounds(300); ++i) EXPECT_EQ(pool.submit(twice, user + i).result(), 2 * (user + i));
+  });
+  busy.join();
+  std::vector<Future<int>> left;  // with something to come, and nobody who waits for it
+  for (int i = 0; i < 10; ++i) left.push_back(pool.submit(twice, i));
+  left.front().result();
+  EXPECT_TRUE(eventually([&] { return left.back().done(); }));
+  EXPECT_FALSE(late.wait(5ms));
+  go.set();
+  patient.join();
+}
+
+TEST_P(AnyPool, waits_no_longer_than_told) {
+  ProcessPoolExecutor pool(options(1));
+  mp::Event go;
+  const auto future = pool.submit([](mp::Event event) { event.wait(); }, go);
+  EXPECT_FALSE(future.wait(0ms));
+  EXPECT_FALSE(future.wait(10ms));
+  EXPECT_THROW(future.result(1ms), TimeoutError);
+  EXPECT_FALSE(future.wait(stopped_token()));
+  go.set();
+  EXPECT_TRUE(future.wait(kPatience));
+}
+
+// How often the threads of a process, other than this one, have gone to sleep.
+long sleeps_of(int pid) {
+  long all = 0;
+  for (const auto& thread : std::filesystem::directory_iterator("/proc/" + std::to_string(pid) + "/task")) {
+    if (thread.path().filename() == std::to_string(native_id())) continue;
+    std::ifstream status(thread.path() / "status");
+    for (std::string line; std::getline(status, line);) {
+      if (line.rfind("voluntary_ctxt_switches:", 0) == 0) all += std::stol(line.substr(24));
+    }
+  }
+  return all;
+}
+
+TEST_P(AnyPool, sleeps_when_there_is_nothing_to_do) {
+  ProcessPoolExecutor pool(options(2));
+  std::vector<Future<int>> futures;
+  for (int i = 0; i < 200; ++i) futures.push_back(pool.submit(twice, i));
+  for (auto& future : futures) future.result();
+  mp::Event never;
+  const auto waits = pool.submit([](mp::Event event) { event.wait(); }, never);
+  const auto all = [&] {
+    long sum = sleeps_of(::getpid());
+    for (const int pid : pool.worker_pids()) sum += sleeps_of(pid);
+    return sum;
+  };
+  EXPECT_TRUE(eventually([&] {
+    const long before = all();
+    std::this_thread::sleep_for(20ms);
+    // The watchdog of the tests wakes now and then; so does who waits for an event, to see
+    // whether others live.
+    return all() <= before + 3;
+  }));
+  never.set();
+}
+
 // ---- Workers that die --------------------------------------------------------------------
 
 TEST_P(AnyPool, fails_the_task_whose_worker_died_and_no_other) {
@@ -303,6 +426,18 @@ TEST_P(AnyPool, prepares_each_worker) {
       options(2), [](int n) { g_prepared = n; }, 5);
   for (int i = 0; i < 10; ++i) EXPECT_EQ(pool.submit([] { return g_prepared; }).result(), 5);
   EXPECT_EQ(g_prepared, 0);
+}
+
+TEST_P(AnyPool, gives_shared_objects_to_an_initializer) {
+  Value<int> prepared(0);
+  {
+    ProcessPoolExecutor pool(
+        options(2), [](Value<int> count) { count.with_lock([](int& n) { ++n; }); }, prepared);
+    pool.submit(twice, 1).result();
+    EXPECT_THROW(pool.submit(die, SIGKILL).result(), WorkerDied);
+    pool.submit(twice, 1).result();
+  }
+  EXPECT_GE(prepared.get(), 2);
 }
 
 TEST_P(AnyPool, is_broken_when_an_initializer_throws) {
@@ -428,6 +563,32 @@ TEST_P(AnyPool, fails_what_is_pending_when_its_workers_are_killed) {
     EXPECT_THROW(running.result(), BrokenProcessPool);
     for (auto& future : pending) EXPECT_THROW(future.result(), BrokenProcessPool);
     EXPECT_THROW(pool.submit(twice, 1), BrokenProcessPool);
+  }
+}
+
+TEST_P(AnyPool, comes_to_its_end_when_a_worker_dies_while_it_is_shut_down) {
+  std::vector<Future<int>> futures;
+  {
+    ProcessPoolExecutor pool(options(2));
+    for (int i = 0; i < 20; ++i) futures.push_back(pool.submit(die, SIGKILL));
+    pool.shutdown(false);
+  }
+  for (auto& future : futures) EXPECT_THROW(future.result(), WorkerDied);
+  std::string large(3'000'000, 'x');
+  auto pool = std::make_unique<ProcessPoolExecutor>(options(2));
+  std::vector<Future<std::size_t>> sizes;
+  for (int i = 0; i < 10; ++i) {
+    sizes.push_back(pool->submit(
+        [](const std::string& text, int number) {
+          if (number == 4) ::raise(SIGKILL);
+          return text.size();
+        },
+        large, i));
+  }
+  pool.reset();
+  for (std::size_t i = 0; i < 10; ++i) {
+    if (i == 4) EXPECT_THROW(sizes[i].result(), WorkerDied);
+    else EXPECT_EQ(sizes[i].result(), large.size());
   }
 }
 

@@ -60,14 +60,24 @@ TEST(TraceOfProcesses, has_a_row_for_a_forked_child) {
 
 TEST(TraceOfProcesses, leaves_spans_that_were_open_at_a_fork_to_the_parent) {
   const Recording recording;
-  {
-    trace::Span span = trace::span("across");
-    in_a_fork([&span] { span.end(); });  // as a child does that goes on to the end of the block
-    std::this_thread::sleep_for(20ms);
+  int to_child[2];
+  ASSERT_EQ(::pipe(to_child), 0);
+  trace::Span span = trace::span("across");
+  const pid_t child = ::fork();
+  if (child == 0) {
+    char byte = 0;
+    static_cast<void>(!::read(to_child[0], &byte, 1));
+    span.end();  // as a child does that goes on to the end of the block
+    ::_exit(0);
   }
+  span.end();
+  const std::int64_t end = items(take_picture(), TraceKind::kUser)[0].end;
+  ASSERT_EQ(::write(to_child[1], "", 1), 1);
+  ASSERT_EQ(::waitpid(child, nullptr, 0), child);
   const std::vector<Item> spans = items(Recording::stop(), TraceKind::kUser);
   ASSERT_EQ(spans.size(), 1u);
-  EXPECT_GE(spans[0].end - spans[0].begin, 20'000'000);
+  EXPECT_EQ(spans[0].end, end);
+  for (const int fd : to_child) ::close(fd);
 }
 
 TEST(TraceOfProcesses, stops_in_all_of_them) {

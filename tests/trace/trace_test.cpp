@@ -397,5 +397,26 @@ TEST(Trace, records_a_worker_that_has_no_work) {
   EXPECT_FALSE(items(Recording::stop(), TraceKind::kIdle).empty());
 }
 
+TEST(Trace, gives_each_coroutine_a_row_with_its_steps) {
+  const Recording recording;
+  const auto step = [](const char* name, std::uint64_t number) {
+    const platform::TraceSpan span(TraceKind::kStep, name, number);
+    std::this_thread::sleep_for(1ms);
+  };
+  step("Masha", 1);
+  step("", 2);
+  step("Masha", 1);
+  const Picture picture = Recording::stop();
+  const Row* const masha = row_called(picture, "Masha");
+  ASSERT_NE(masha, nullptr);
+  ASSERT_EQ(masha->items.size(), 3u) << "a step, a wait, a step";
+  EXPECT_EQ(masha->items[1].kind, TraceKind::kWait);
+  EXPECT_EQ(masha->items[1].begin, masha->items[0].end);
+  EXPECT_EQ(masha->items[1].end, masha->items[2].begin);
+  ASSERT_NE(row_called(picture, "Task-2"), nullptr);
+  EXPECT_EQ(row_called(picture, "Task-2")->items.size(), 1u);
+  EXPECT_EQ(picture.processes[0].rows.size(), 3u) << "and the thread that ran them";
+}
+
 }  // namespace
 }  // namespace nogil::testing

@@ -211,6 +211,16 @@ TEST(TraceSvg, stays_small_however_much_is_in_it) {
   EXPECT_LT(trace::detail::svg_of(picture, "").size(), 200'000u);
 }
 
+TEST(TraceSvg, leaves_rows_out_that_are_too_many_and_says_so) {
+  Picture picture = semaphore_picture();
+  for (std::uint64_t lane = 10; lane < 110; ++lane) {
+    picture.processes[0].rows.push_back({lane, 100, 1000, "T", {item(TraceKind::kTask, 0, kSecond, "task")}});
+  }
+  const std::string note = "43 more rows: write_json() has them all";  // of 103
+  EXPECT_NE(trace::detail::svg_of(picture, "").find(note), std::string::npos);
+  EXPECT_NE(trace::detail::text_of(picture, 80).find(note), std::string::npos);
+}
+
 // ---- Files -----------------------------------------------------------------------------
 
 TEST(TraceFiles, are_written_whole) {

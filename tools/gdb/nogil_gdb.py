@@ -162,7 +162,7 @@ class Queue(Elements):
             tail - head,
             self.waiting(self.store["tail_"]["own"]["not_empty"]),
             self.waiting(self.store["head_"]["own"]["not_full"]),
-            bool(load(self.store["shut_"])),
+            number(self.store["tail_"]["own"]["limit"]) == 0,
         )
 
     def children(self):
@@ -201,7 +201,7 @@ class Bag(Elements):
             len(self.slots()),
             self.waiting(self.store["not_empty_"]),
             self.waiting(self.store["not_full_"]),
-            bool(load(self.store["shut_"])),
+            number(self.store["limit_"]) == 0,
         )
 
     def children(self):
@@ -286,7 +286,8 @@ class Task(Printer):
         if int(pointer) == 0:
             return f"{self.name()} empty"
         task = pointer.dereference()
-        name = task["name_"]["_M_dataplus"]["_M_p"].string() or f"Task-{int(task['number_'])}"
+        given = task["name_"]  # a pointer to a string, or null
+        name = given["_M_dataplus"]["_M_p"].string() if int(given) else f"Task-{int(task['number_'])}"
         state = str(base(task, "nogil::asyncio::detail::Completion")["state_"])
         state = state.rpartition("::k")[2].lower()
         if state == "pending":

@@ -50,9 +50,7 @@ class [[nodiscard]] Coro {
   [[nodiscard]] bool valid() const noexcept { return static_cast<bool>(handle_); }
 
   detail::CoroAwaiter<T> operator co_await() & = delete;  // only once: co_await std::move(coro)
-  detail::CoroAwaiter<T> operator co_await() && noexcept {
-    return detail::CoroAwaiter<T>(std::exchange(handle_, {}));
-  }
+  detail::CoroAwaiter<T> operator co_await() && noexcept { return detail::CoroAwaiter<T>(std::exchange(handle_, {})); }
 
  private:
   template <class, class, class>
@@ -101,8 +99,8 @@ struct OwnClosure {
   using Type = void;
 };
 template <class Object, class... Parameters>
-requires(is_lambda<std::remove_cv_t<Object>>() && !requires { sizeof(Object); })
-struct OwnClosure<Object&, Parameters...> {
+requires(is_lambda<std::remove_cv_t<Object>>() &&
+         !requires { sizeof(Object); }) struct OwnClosure<Object&, Parameters...> {
   using Type = std::remove_cv_t<Object>;
 };
 
@@ -112,8 +110,10 @@ struct OwnClosure<Object&, Parameters...> {
 
 template <class T, class... Parameters>
 struct std::coroutine_traits<nogil::asyncio::Coro<T>, Parameters...> {
-  static_assert(!nogil::asyncio::detail::kHasRvalueReference<Parameters...>,
-                "a coroutine must not take an rvalue reference: what it refers to is gone when the body runs. Take it by value");
-  using promise_type = nogil::asyncio::detail::Promise<T, nogil::asyncio::Coro<T>,
-                                                       typename nogil::asyncio::detail::OwnClosure<Parameters...>::Type>;
+  static_assert(
+      !nogil::asyncio::detail::kHasRvalueReference<Parameters...>,
+      "a coroutine must not take an rvalue reference: what it refers to is gone when the body runs. Take it by value");
+  using promise_type =
+      nogil::asyncio::detail::Promise<T, nogil::asyncio::Coro<T>,
+                                      typename nogil::asyncio::detail::OwnClosure<Parameters...>::Type>;
 };

@@ -102,8 +102,7 @@ class EventLoop : private detail::LoopReactor, private detail::LoopCore {
 
   // function(args...) in the next round. The arguments are copied, or moved.
   template <class F, class... Args>
-  requires std::is_invocable_v<std::decay_t<F>, std::decay_t<Args>...>
-  Handle call_soon(F&& function, Args&&... args) {
+  requires std::is_invocable_v<std::decay_t<F>, std::decay_t<Args>...> Handle call_soon(F&& function, Args&&... args) {
     return ready(detail::make_handle<true>(*this, std::forward<F>(function), std::forward<Args>(args)...));
   }
 
@@ -169,8 +168,8 @@ class EventLoop : private detail::LoopReactor, private detail::LoopCore {
   // Throws ValueError, std::system_error, RuntimeError if another loop handles it.
   template <class F, class... Args>
   void add_signal_handler(int signal, F&& function, Args&&... args) {
-    service<detail::Signals>().set(signal, detail::Owned<detail::HandleState>(repeated(
-                                               std::forward<F>(function), std::forward<Args>(args)...)));
+    service<detail::Signals>().set(
+        signal, detail::Owned<detail::HandleState>(repeated(std::forward<F>(function), std::forward<Args>(args)...)));
   }
   bool remove_signal_handler(int signal) { return service<detail::Signals>().remove(signal); }
 
@@ -253,7 +252,8 @@ T EventLoop::run_until_complete(Task<T> task) {
 }
 
 inline bool EventLoop::run_until_done(detail::TaskBase& task) {
-  detail::ScheduledNode stopper([](detail::ScheduledNode&, detail::Completion& done) noexcept { done.loop().stop_here(); });
+  detail::ScheduledNode stopper(
+      [](detail::ScheduledNode&, detail::Completion& done) noexcept { done.loop().stop_here(); });
   if (task.done()) detail::ScheduledNode::told(stopper, task);
   else task.add(stopper);
   run_forever();

@@ -23,8 +23,10 @@
 #include <unistd.h>
 
 #include <atomic>
+#include <type_traits>
 #include <utility>
 
+#include "nogil/asyncio/detail/signals.hpp"
 #include "nogil/asyncio/event_loop.hpp"
 
 namespace nogil::asyncio {
@@ -53,31 +55,31 @@ class Interrupts {
   }
   Interrupts(const Interrupts&) = delete;
   Interrupts& operator=(const Interrupts&) = delete;
-  ~Interrupts() { uninstall(); }
+  ~Interrupts() {
+    if (uninstall()) loop_.receive();  // the note
+  }
 
   // Whether there was one. From now on SIGINT means what it meant before.
   bool uninstall() noexcept {
     if (!std::exchange(installed_, false)) return count_.load(std::memory_order_relaxed) != 0;
     ::sigaction(SIGINT, &before_, nullptr);
     g_interrupts.store(nullptr, std::memory_order_seq_cst);
+    wait_for_signal_handlers();
     return count_.load(std::memory_order_relaxed) != 0;
   }
 
  private:
   struct Note final : Posted {
     explicit Note(Interrupts& owner) noexcept : Posted(&delivered), interrupts(owner) {}
-    static void delivered(Posted& self) noexcept {
-      static_cast<Note&>(self).interrupts.main_.cancel();
-    }
+    static void delivered(Posted& self) noexcept { static_cast<Note&>(self).interrupts.main_.cancel(); }
     Interrupts& interrupts;
   };
 
   static void on_signal(int) noexcept {
+    const InSignalHandler in;
     Interrupts* const self = g_interrupts.load(std::memory_order_seq_cst);
-    if (self != nullptr && self->count_.fetch_add(1, std::memory_order_relaxed) == 0) {
-      self->loop_.post(self->posted_);
-      return;
-    }
+    if (self == nullptr) return;
+    if (self->count_.fetch_add(1, std::memory_order_relaxed) == 0) return self->loop_.post(self->posted_);
     ::signal(SIGINT, SIG_DFL);
     ::raise(SIGINT);
   }
@@ -120,6 +122,11 @@ class Runner {
     }
   }
 
+  template <detail::Awaitable A>
+  requires(!detail::kIsCoro<std::remove_cvref_t<A>>) auto run(A&& awaitable) {
+    return run(detail::as_coro(std::forward<A>(awaitable)));
+  }
+
   // The loop in which it runs. Throws RuntimeError when it is closed.
   [[nodiscard]] EventLoop& get_loop() {
     if (closed_) throw RuntimeError("Runner is closed");
@@ -138,12 +145,18 @@ class Runner {
   bool closed_ = false;
 };
 
-// Runs a coroutine to its end in a new loop. See above.
+// Runs a coroutine, or what else can be awaited (run(to_thread(work))), to its end in a new
+// loop. See above.
 template <class T>
 T run(Coro<T> coro) {
   if (detail::t_here.loop != nullptr) throw RuntimeError("asyncio.run() cannot be called from a running event loop");
   Runner runner;
   return runner.run(std::move(coro));
+}
+
+template <detail::Awaitable A>
+requires(!detail::kIsCoro<std::remove_cvref_t<A>>) auto run(A&& awaitable) {
+  return run(detail::as_coro(std::forward<A>(awaitable)));
 }
 
 }  // namespace nogil::asyncio

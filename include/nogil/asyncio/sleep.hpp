@@ -52,6 +52,19 @@ class [[nodiscard]] Sleep : public Waiter, private Timer {
   static constexpr Kind kKind = {&cancel, "sleep"};
 };
 
+class [[nodiscard]] Yield : public Waiter {
+ public:
+  Yield() noexcept : Waiter(kKind) {}
+
+  bool await_ready() const noexcept { return false; }
+  void await_suspend(std::coroutine_handle<> awaiting) noexcept { yield(awaiting); }
+  void await_resume() const { throw_if_cancelled(); }
+
+ private:
+  static bool cancel(Waiter&) noexcept { return false; }  // never pending
+  static constexpr Kind kKind = {&cancel, "yield"};
+};
+
 template <class T>
 class [[nodiscard]] SleepWith : public Sleep {
  public:
@@ -80,6 +93,8 @@ detail::SleepWith<std::decay_t<T>> sleep(const std::chrono::duration<Rep, Period
 }
 
 // Lets all that is ready run once.
-[[nodiscard]] inline detail::Sleep yield() noexcept { return detail::Sleep(0); }
+inline detail::Yield yield() noexcept {
+  return {};
+}
 
 }  // namespace nogil::asyncio

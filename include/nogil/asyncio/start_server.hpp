@@ -117,16 +117,17 @@ Server make_server(Handler handler, std::vector<Listener> listeners, const Serve
 }  // namespace detail
 
 template <class Handler>
-requires std::is_invocable_r_v<Coro<>, Handler&, StreamReader, StreamWriter>
-Coro<Server> start_server(Handler handler, std::string host, int port, ServerOptions options = {}) {
-  if (host.empty()) co_return detail::make_server(std::move(handler), detail::listen_everywhere(port, options), options);
+requires std::is_invocable_r_v<Coro<>, Handler&, StreamReader, StreamWriter> Coro<Server> start_server(
+    Handler handler, std::string host, int port, ServerOptions options = {}) {
+  if (host.empty())
+    co_return detail::make_server(std::move(handler), detail::listen_everywhere(port, options), options);
   std::vector<detail::SocketAddress> addresses = co_await detail::resolve(std::move(host), port, AI_PASSIVE);
   co_return detail::make_server(std::move(handler), detail::listen_at_all(std::move(addresses), options), options);
 }
 
 template <class Handler>
-requires std::is_invocable_r_v<Coro<>, Handler&, StreamReader, StreamWriter>
-Coro<Server> start_unix_server(Handler handler, std::string path, ServerOptions options = {}) {
+requires std::is_invocable_r_v<Coro<>, Handler&, StreamReader, StreamWriter> Coro<Server> start_unix_server(
+    Handler handler, std::string path, ServerOptions options = {}) {
   co_return detail::make_server(std::move(handler), detail::listen_at_path(path, options), options);
 }
 

@@ -117,11 +117,15 @@ class Task : public TaskHandle {
   T result() && { return typed("result").take(); }
 
   // Calls function(Task<T>) in the loop, when it is done; soon, if it is done already. In
-  // the order in which they came. What they throw goes to the excepthook.
+  // the order in which they came. What they throw goes to the excepthook. Throws RuntimeError
+  // if it is done and its loop does not run in this thread, or is no more.
   template <class F>
-  requires std::is_invocable_v<std::decay_t<F>&, Task>
-  void add_done_callback(F&& function) const {
+  requires std::is_invocable_v < std::decay_t<F>
+  &, Task > void add_done_callback(F&& function) const {
     detail::TaskState<T>& task = typed("add_done_callback");
+    if (task.done() && &task.loop() != detail::t_here.loop) {
+      throw RuntimeError("Task.add_done_callback: it is done, and its event loop does not run here");
+    }
     using Node = detail::DoneCallback<T, std::decay_t<F>>;
     auto* const node = new Node(detail::Owned<detail::TaskState<T>>::share(task), std::forward<F>(function));
     if (task.done()) detail::ScheduledNode::told(*node, task);
@@ -131,10 +135,12 @@ class Task : public TaskHandle {
   // Waits until it is done; see Result, Cancel and Errors.
   detail::Join<T, false> operator co_await() const& noexcept {
     detail::Owned<detail::TaskBase> shared = state_;
-    return detail::Join<T, false>(detail::Owned<detail::TaskState<T>>(static_cast<detail::TaskState<T>*>(shared.release())));
+    return detail::Join<T, false>(
+        detail::Owned<detail::TaskState<T>>(static_cast<detail::TaskState<T>*>(shared.release())));
   }
   detail::Join<T, true> operator co_await() && noexcept {
-    return detail::Join<T, true>(detail::Owned<detail::TaskState<T>>(static_cast<detail::TaskState<T>*>(state_.release())));
+    return detail::Join<T, true>(
+        detail::Owned<detail::TaskState<T>>(static_cast<detail::TaskState<T>*>(state_.release())));
   }
 
  private:
@@ -190,7 +196,7 @@ class DoneCallback final : public Pooled, public ScheduledNode {
 };
 
 template <class T>
-Task<T> make_task(LoopCore& loop, Coro<T> coro, std::string name) {
+Task<T> make_task(LoopCore& loop, Coro<T>&& coro, std::string&& name) {
   loop.check_thread();
   const CoroHandle<T> root = CoroAccess::release(coro);
   TaskState<T>* task;
@@ -244,8 +250,7 @@ Task<T> create_task(Coro<T> coro, std::string name = {}) {
   return detail::make_task(detail::running_loop(), std::move(coro), std::move(name));
 }
 template <detail::Awaitable A>
-requires(!detail::kIsCoro<std::remove_cvref_t<A>>)
-auto create_task(A&& awaitable, std::string name = {}) {
+requires(!detail::kIsCoro<std::remove_cvref_t<A>>) auto create_task(A&& awaitable, std::string name = {}) {
   return create_task(detail::as_coro(std::forward<A>(awaitable)), std::move(name));
 }
 

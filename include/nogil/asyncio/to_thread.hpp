@@ -1,6 +1,7 @@
 // nogil/asyncio/to_thread.hpp -- between a loop and threads: to_thread, run_in_executor, run_coroutine_threadsafe.
 //
-//   Image image = co_await asyncio::to_thread(decode, bytes);   // Python: image = await asyncio.to_thread(decode, data)
+//   Image image = co_await asyncio::to_thread(decode, bytes);   // Python: image = await asyncio.to_thread(decode,
+//   data)
 //
 //   nogil::Future<Page> page = asyncio::run_coroutine_threadsafe(fetch(url), loop);   // in another thread
 //   use(page.result());
@@ -59,8 +60,8 @@ using SubmitResult =
 // returns, and throws what it throws.
 template <class F, class... Args>
 Coro<detail::SubmitResult<ThreadPoolExecutor, F, Args...>> to_thread(F function, Args... args) {
-  auto future = detail::running_loop().service<detail::DefaultExecutor>().pool.submit(std::move(function),
-                                                                                     std::move(args)...);
+  auto future =
+      detail::running_loop().service<detail::DefaultExecutor>().pool.submit(std::move(function), std::move(args)...);
   co_return co_await std::move(future);
 }
 

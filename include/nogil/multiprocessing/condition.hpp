@@ -26,6 +26,7 @@
 #include <cstdint>
 #include <type_traits>
 
+#include "nogil/multiprocessing/detail/crowd.hpp"
 #include "nogil/multiprocessing/lock.hpp"
 #include "nogil/multiprocessing/rlock.hpp"
 
@@ -62,7 +63,7 @@ class Waiters {
 
   // Without the lock. Sleeps until notified, or the limit is reached.
   static void sleep(Place& place, Wait& wait) noexcept {
-    for (platform::BasicBackoff<Platform> backoff(wait); !notified(place) && backoff.again();) {
+    for (detail::CrowdBackoff<Platform> backoff(wait); !notified(place) && backoff.again();) {
     }
     while (!notified(place) && wait.park(place.state, kWaiting, "condition")) {
     }

@@ -2,8 +2,8 @@
 //
 //   nogil::mp::Pool pool(4);                                   // with Pool(4) as pool:
 //   std::vector<int> all = pool.map(square, numbers);          //     all = pool.map(square, numbers)
-//   for (int x : pool.imap_unordered(square, numbers, 100)) …  //     for x in pool.imap_unordered(square, numbers, 100): …
-//   auto one = pool.apply_async(square, 7);                    //     one = pool.apply_async(square, (7,))
+//   for (int x : pool.imap_unordered(square, numbers, 100)) …  //     for x in pool.imap_unordered(square, numbers,
+//   100): … auto one = pool.apply_async(square, 7);                    //     one = pool.apply_async(square, (7,))
 //   use(one.get());                                            //     use(one.get())
 //
 // The same processes as a ProcessPoolExecutor's, under the names of Python's older class:
@@ -176,7 +176,8 @@ class Pool {
   }
 
   void require_running() const {
-    if (closed_.load(std::memory_order_relaxed)) throw ValueError("Pool: it is not running: it was closed or terminated");
+    if (closed_.load(std::memory_order_relaxed))
+      throw ValueError("Pool: it is not running: it was closed or terminated");
   }
 
   void prepare_join() {
@@ -195,8 +196,7 @@ class Pool {
   auto gather(F&& f, Range&& range, std::size_t chunksize) {
     require_running();
     using Reader = detail::ChunkReader<kSpread, std::decay_t<F>, Range>;
-    return AsyncResult(
-        detail::gather<Reader>(*core_, chunksize, std::forward<F>(f), std::forward<Range>(range)));
+    return AsyncResult(detail::gather<Reader>(*core_, chunksize, std::forward<F>(f), std::forward<Range>(range)));
   }
 
   template <template <class> class Map, class F, class Range>
@@ -205,9 +205,9 @@ class Pool {
     if (chunksize == 0) throw ValueError("Pool.imap: chunksize must be 1 or more");
     using Reader = detail::ChunkReader<detail::Spread::kNo, std::decay_t<F>, Range>;
     const std::size_t window = Reader::kSized ? 0 : chunksize * 16 * processes();
-    return detail::start_map<Map<Reader>>(
-        core_.get(), {chunksize, window, platform::Deadline::never(), detail::Late::kTaken}, std::forward<F>(f),
-        std::forward<Range>(range));
+    return detail::start_map<Map<Reader>>(core_.get(),
+                                          {chunksize, window, platform::Deadline::never(), detail::Late::kTaken},
+                                          std::forward<F>(f), std::forward<Range>(range));
   }
 
   detail::OpenPool core_;

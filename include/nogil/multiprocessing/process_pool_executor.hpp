@@ -21,9 +21,14 @@
 //            What a task has written to stdout is out when its future is done.
 // fork       All workers, also the later ones, are copies of the parent as it was when the pool
 //            was made; other threads may be started after that.
-// Cost       One thread, which sleeps when nothing happens. Results of up to 240 bytes, and
-//            calls of up to 200, lie in rings in shared memory; larger ones, and handles, in
-//            memory of their own that is sent with a system call.
+// Callbacks  run in a thread of the pool's, never in one that waits for a result.
+// Waiting    Who waits for a future takes in results meanwhile, others' too: so types are
+//            decoded (constructors, serialize()) in any thread that waits.
+// Cost       One thread, which sleeps when nothing happens. Calls and results of up to 232
+//            bytes lie in rings in shared memory; larger ones in memory that both sides have
+//            mapped; those above some MiB, and handles, in memory of their own that is sent
+//            with a system call. Who waits looks for up to 0.15 ms without sleeping, as long
+//            as a core is free for it.
 // Python     concurrent.futures.ProcessPoolExecutor. There a dead worker breaks the pool.
 
 #pragma once

@@ -125,7 +125,7 @@ class InputArchive {
 
   // Reads the values, in this order. Throws DecodeError; what was read before it stays.
   template <class... T>
-  InputArchive& operator()(T&... values);
+  InputArchive& operator()(T&&... values);
 
   // Reads one value; needs no default constructor, other than a serialize() does.
   template <class T>

@@ -53,7 +53,7 @@ enum class Membarrier : int { kUnknown, kReady, kMissing };
 }
 
 template <Scope kScope>
-bool membarrier_ready() noexcept {
+[[gnu::always_inline]] inline bool membarrier_ready() noexcept {
   if constexpr (kScope == Scope::kShared) return false;
   Membarrier answer = g_membarrier.load(std::memory_order_relaxed);
   if (answer == Membarrier::kUnknown) [[unlikely]]

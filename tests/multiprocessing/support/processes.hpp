@@ -3,6 +3,8 @@
 #pragma once
 
 #include <gtest/gtest.h>
+#include <signal.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <filesystem>
@@ -47,6 +49,12 @@ inline std::string name_of(const ::testing::TestParamInfo<StartMethod>& method) 
 
 inline std::ptrdiff_t open_files() {
   return std::distance(std::filesystem::directory_iterator("/proc/self/fd"), std::filesystem::directory_iterator());
+}
+
+// Whether no child of this process has ended that nobody has waited for.
+inline bool no_zombies() {
+  ::siginfo_t info{};
+  return ::waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) != 0 || info.si_pid == 0;
 }
 
 // Takes what is written to stdout meanwhile, by this process and its children.

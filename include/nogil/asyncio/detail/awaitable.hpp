@@ -8,9 +8,13 @@
 namespace nogil::asyncio::detail {
 
 template <class A>
-concept HasMemberCoAwait = requires(A&& awaitable) { std::forward<A>(awaitable).operator co_await(); };
+concept HasMemberCoAwait = requires(A&& awaitable) {
+  std::forward<A>(awaitable).operator co_await();
+};
 template <class A>
-concept HasFreeCoAwait = requires(A&& awaitable) { operator co_await(std::forward<A>(awaitable)); };
+concept HasFreeCoAwait = requires(A&& awaitable) {
+  operator co_await(std::forward<A>(awaitable));
+};
 
 // What `co_await std::declval<A>()` waits with.
 template <class A>
@@ -32,6 +36,7 @@ concept Awaitable = HasMemberCoAwait<A> || HasFreeCoAwait<A> || IsAwaiter<A>;
 
 // The type of co_await on an A.
 template <class A>
-using AwaitResult = decltype(std::declval<std::remove_reference_t<decltype(awaiter_of(std::declval<A>()))>&>().await_resume());
+using AwaitResult =
+    decltype(std::declval<std::remove_reference_t<decltype(awaiter_of(std::declval<A>()))>&>().await_resume());
 
 }  // namespace nogil::asyncio::detail

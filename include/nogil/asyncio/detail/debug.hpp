@@ -39,10 +39,10 @@ inline std::string describe_wait(const TaskBase& task) {
 }
 
 [[gnu::noinline, gnu::cold]] inline void report_swallowed_cancellation(const TaskBase& task) noexcept {
-  nogil::detail::write_stderr(
-      (platform::Text() << "asyncio: " << describe_task(task)
-                        << " was cancelled and has ended as if it was not: it has caught CancelledError\n")
-          .take());
+  nogil::detail::write_stderr((platform::Text()
+                               << "asyncio: " << describe_task(task)
+                               << " was cancelled and has ended as if it was not: it has caught CancelledError\n")
+                                  .take());
 }
 
 // Called before this thread goes to sleep in one of the library's waits for threads.
@@ -58,7 +58,10 @@ inline std::string describe_wait(const TaskBase& task) {
 inline std::string seconds_of(std::int64_t length) {
   const auto milliseconds = static_cast<std::uint64_t>(length) / 1'000'000;
   platform::Text text;
-  text << milliseconds / 1000 << (milliseconds % 1000 < 10 ? ".00" : milliseconds % 1000 < 100 ? ".0" : ".")
+  text << milliseconds / 1000
+       << (milliseconds % 1000 < 10    ? ".00"
+           : milliseconds % 1000 < 100 ? ".0"
+                                       : ".")
        << milliseconds % 1000;
   return text.take();
 }

@@ -60,7 +60,8 @@ class [[nodiscard]] FdWait : public Waiter {
   enum Direction { kToRead, kToWrite };
 
   // RuntimeError in await_suspend() when another task waits for the same: as in Python.
-  FdWait(FdState& state, Direction direction) noexcept : Waiter(kKinds[direction]), fd_(&state), direction_(direction) {}
+  FdWait(FdState& state, Direction direction) noexcept
+      : Waiter(kKinds[direction]), fd_(&state), direction_(direction) {}
   FdWait(const FdWait&) = default;
   ~FdWait() {
     if (pending()) slot() = nullptr;

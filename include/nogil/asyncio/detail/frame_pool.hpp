@@ -35,6 +35,10 @@ namespace nogil::asyncio::detail {
 
 class FramePool {
  public:
+  static constexpr std::size_t kStep = 16;
+  static constexpr std::size_t kLargest = 1024;
+  static constexpr std::size_t kBytesKept = std::size_t{32} << 20;
+
   FramePool() = default;
   FramePool(const FramePool&) = delete;
   FramePool& operator=(const FramePool&) = delete;
@@ -47,16 +51,12 @@ class FramePool {
     }
   }
 
-  static constexpr std::size_t kStep = 16;
-  static constexpr std::size_t kLargest = 1024;
-  static constexpr std::size_t kBytesKept = std::size_t{32} << 20;
-
   void* allocate(std::size_t size) {
     const std::size_t kind = kind_of(size);
     if (kind < kKinds) {
       if (Block* const block = free_[kind]) {
         free_[kind] = block->next;
-        kept_ -= kind * kStep;
+        kept_ -= bytes_of(kind);
         return block;
       }
     }
@@ -67,15 +67,15 @@ class FramePool {
     const std::size_t kind = kind_of(size);
     if (kind < kKinds && kept_ < kBytesKept) {
       free_[kind] = ::new (memory) Block{free_[kind]};
-      kept_ += kind * kStep;
+      kept_ += bytes_of(kind);
     } else {
       std::free(memory);
     }
   }
 
-  // A whole number of steps, since a pool may get it back.
+  // Of the size of its kind, since a pool may get it back.
   [[gnu::noinline]] static void* from_malloc(std::size_t size) {
-    if (void* const memory = std::malloc(size == 0 ? kStep : kind_of(size) * kStep)) return memory;
+    if (void* const memory = std::malloc(bytes_of(kind_of(size)))) return memory;
     throw std::bad_alloc();
   }
 
@@ -86,8 +86,11 @@ class FramePool {
     Block* next;
   };
 
+  // Sizes are 8 above a multiple of 16: so are those that malloc has without waste, as it
+  // keeps 8 bytes of its own.
+  static constexpr std::size_t kind_of(std::size_t size) noexcept { return (size + 7) / kStep; }
+  static constexpr std::size_t bytes_of(std::size_t kind) noexcept { return kind * kStep + 8; }
   static constexpr std::size_t kKinds = kLargest / kStep + 1;
-  static constexpr std::size_t kind_of(std::size_t size) noexcept { return (size + kStep - 1) / kStep; }
 
   Block* free_[kKinds] = {};
   std::size_t kept_ = 0;  // bytes in the lists

@@ -20,7 +20,10 @@ template <class T, bool kTake>
 class [[nodiscard]] FutureAwait : public Waiter, private nogil::detail::Observer, private Posted {
  public:
   explicit FutureAwait(nogil::Future<T> future) noexcept
-      : Waiter(kKind), nogil::detail::Observer(&told, nogil::detail::Told::kAfter), Posted(&delivered), future_(std::move(future)) {}
+      : Waiter(kKind),
+        nogil::detail::Observer(&told, nogil::detail::Told::kAfter),
+        Posted(&delivered),
+        future_(std::move(future)) {}
   FutureAwait(const FutureAwait&) = delete;
   FutureAwait& operator=(const FutureAwait&) = delete;
   ~FutureAwait() {

@@ -99,7 +99,9 @@ class HandleOf : public HandleState {
 template <class F>
 class PostedHandle final : public HandleOf<F>, public Posted {
  public:
-  PostedHandle(LoopCore& loop, F function) : HandleOf<F>(loop, std::move(function)), Posted(&delivered) { this->drop(); }
+  PostedHandle(LoopCore& loop, F function) : HandleOf<F>(loop, std::move(function)), Posted(&delivered) {
+    this->drop();
+  }
 
  private:
   ~PostedHandle() override = default;

@@ -129,7 +129,7 @@ class LoopCore {
   void delist(TaskBase& task) noexcept;
   TaskBase* first_task() const noexcept { return first_task_; }
   std::size_t task_count() const noexcept { return task_count_; }
-  std::uint64_t next_task_number() noexcept { return ++last_task_number_; }
+  std::uint32_t next_task_number() noexcept { return ++last_task_number_; }
 
   // ---- Services -------------------------------------------------------------------------
 
@@ -256,7 +256,7 @@ class LoopCore {
   TaskBase* first_task_ = nullptr;
   TaskBase* last_task_ = nullptr;
   std::size_t task_count_ = 0;
-  std::uint64_t last_task_number_ = 0;
+  std::uint32_t last_task_number_ = 0;
   std::atomic<bool> stopping_{false};
   std::atomic<bool> running_{false};
 
@@ -265,7 +265,7 @@ class LoopCore {
   void run_watched(Ready& node) noexcept;
 
  protected:
-  std::int64_t slow_ = 100'000'000;             // callbacks that take longer are reported, in nanoseconds
+  std::int64_t slow_ = 100'000'000;            // callbacks that take longer are reported, in nanoseconds
   void (*before_sleep_)() noexcept = nullptr;  // for platform::t_before_sleep
 
   Inbox inbox_;  // last, so that it is destroyed first

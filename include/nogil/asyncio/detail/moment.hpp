@@ -34,8 +34,9 @@ constexpr Moment after(Moment now, std::int64_t length) noexcept {
 template <class Clock, class Duration>
 Moment moment_of(Moment now, const std::chrono::time_point<Clock, Duration>& when) {
   if constexpr (std::is_same_v<Clock, std::chrono::steady_clock>) return nanoseconds(when.time_since_epoch());
-  else return after(now, nanoseconds(std::chrono::duration<double>(when.time_since_epoch()) -
-                                     std::chrono::duration<double>(Clock::now().time_since_epoch())));
+  else
+    return after(now, nanoseconds(std::chrono::duration<double>(when.time_since_epoch()) -
+                                  std::chrono::duration<double>(Clock::now().time_since_epoch())));
 }
 
 inline std::chrono::steady_clock::time_point time_point_of(Moment moment) noexcept {

@@ -54,8 +54,12 @@ class Origin {
 #if defined(__cpp_lib_source_location)
   using Place = std::source_location;
 #define NOGIL_HERE std::source_location where = std::source_location::current()
-  const char* file() const noexcept { return place_.file_name(); }
-  unsigned line() const noexcept { return place_.line(); }
+  const char* file() const noexcept {
+    return place_.file_name();
+  }
+  unsigned line() const noexcept {
+    return place_.line();
+  }
 #else
   struct Place {
     const char* file = "";
@@ -63,8 +67,12 @@ class Origin {
     unsigned line = 0;
   };
 #define NOGIL_HERE Origin::Place where = {__builtin_FILE(), __builtin_FUNCTION(), __builtin_LINE()}
-  const char* file() const noexcept { return place_.file; }
-  unsigned line() const noexcept { return place_.line; }
+  const char* file() const noexcept {
+    return place_.file;
+  }
+  unsigned line() const noexcept {
+    return place_.line;
+  }
 #endif
 
   Origin() noexcept = default;
@@ -86,9 +94,13 @@ class Origin {
 
  private:
 #if defined(__cpp_lib_source_location)
-  const char* declaration() const noexcept { return place_.function_name(); }
+  const char* declaration() const noexcept {
+    return place_.function_name();
+  }
 #else
-  const char* declaration() const noexcept { return place_.function; }
+  const char* declaration() const noexcept {
+    return place_.function;
+  }
 #endif
 
   Place place_{};
@@ -155,15 +167,23 @@ class PromiseBase : public Pooled {
     }
 #endif
   };
-  FinalAwaiter final_suspend() const noexcept { return {}; }
+  FinalAwaiter final_suspend() const noexcept {
+    return {};
+  }
 
-  bool cancelled() const noexcept { return cancelled_; }
-  const Origin& origin() const noexcept { return origin_; }
+  bool cancelled() const noexcept {
+    return cancelled_;
+  }
+  const Origin& origin() const noexcept {
+    return origin_;
+  }
 
  protected:
   ~PromiseBase() = default;
 
-  void note_cancellation() noexcept { cancelled_ = handles_cancellation(); }
+  void note_cancellation() noexcept {
+    cancelled_ = handles_cancellation();
+  }
 
  private:
   template <class>
@@ -272,7 +292,9 @@ class CoroAwaiter {
   }
 #endif
 
-  T await_resume() { return child_.promise().result().take(); }
+  T await_resume() {
+    return child_.promise().result().take();
+  }
 
  private:
   CoroHandle<T> child_;

@@ -141,7 +141,8 @@ class EpollReactor final : public Reactor {
 #if defined(__GLIBC_PREREQ)
 #if __GLIBC_PREREQ(2, 35)
     if (exact_) {
-      const std::timespec length = {static_cast<std::time_t>(left / 1'000'000'000), static_cast<long>(left % 1'000'000'000)};
+      const std::timespec length = {static_cast<std::time_t>(left / 1'000'000'000),
+                                    static_cast<long>(left % 1'000'000'000)};
       const int count = ::epoll_pwait2(epoll_.get(), events, kBatch, &length, nullptr);
       if (count >= 0 || errno != ENOSYS) return count;
       exact_ = false;  // Linux before 5.11

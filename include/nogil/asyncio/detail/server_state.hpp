@@ -27,7 +27,10 @@ class Listener {
     if (family != AF_UNIX) ::setsockopt(fd_.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
   }
   Listener(Listener&& other) noexcept
-      : fd_(std::move(other.fd_)), family_(other.family_), path_(std::exchange(other.path_, {})), inode_(other.inode_) {}
+      : fd_(std::move(other.fd_)),
+        family_(other.family_),
+        path_(std::exchange(other.path_, {})),
+        inode_(other.inode_) {}
   Listener& operator=(Listener&&) = delete;
   ~Listener() {
     if (!path_.empty() && inode_of(path_) == inode_) ::unlink(path_.c_str());
@@ -71,18 +74,16 @@ class ServerState : public StreamGroup, private LoopBound, private Watch, privat
  public:
   // Watches them from now on. Throws std::system_error.
   ServerState(LoopCore& loop, std::vector<Listener> listeners, std::size_t limit)
-      : LoopBound(loop),
-        Watch(&told),
-        Timer(&go_on),
-        listeners_(std::move(listeners)),
-        limit_(limit) {
+      : LoopBound(loop), Watch(&told), Timer(&go_on), listeners_(std::move(listeners)), limit_(limit) {
     if (listeners_.front().family() != AF_UNIX) port_ = listeners_.front().port();
     watch();
   }
 
   std::uint16_t port() const noexcept { return port_; }
   bool listening() const noexcept { return !listeners_.empty(); }
-  std::string sockname() const { return listening() ? socket_name(listeners_.front().fd(), &::getsockname) : std::string(); }
+  std::string sockname() const {
+    return listening() ? socket_name(listeners_.front().fd(), &::getsockname) : std::string();
+  }
 
   // Accepts no more.
   void close() noexcept {

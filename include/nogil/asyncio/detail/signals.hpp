@@ -4,6 +4,7 @@
 
 #pragma once
 
+#include <sched.h>
 #include <signal.h>
 
 #include <atomic>
@@ -27,11 +28,34 @@ inline constexpr int kSignals = 65;  // 1 to 64
 // Whose business a signal is. A signal handler reads it.
 [[gnu::visibility("default")]] inline constinit std::atomic<Signals*> g_signals[kSignals] = {};
 
+// Handlers that run, in whatever thread. What they use is gone when they are.
+[[gnu::visibility("default")]] inline constinit std::atomic<int> g_signal_handlers{0};
+
+class [[nodiscard]] InSignalHandler {
+ public:
+  InSignalHandler() noexcept : error_(errno) { g_signal_handlers.fetch_add(1, std::memory_order_seq_cst); }
+  InSignalHandler(const InSignalHandler&) = delete;
+  InSignalHandler& operator=(const InSignalHandler&) = delete;
+  ~InSignalHandler() {
+    g_signal_handlers.fetch_sub(1, std::memory_order_release);
+    errno = error_;
+  }
+
+ private:
+  const int error_;
+};
+
+// After the pointer was taken away through which they find it.
+inline void wait_for_signal_handlers() noexcept {
+  while (g_signal_handlers.load(std::memory_order_seq_cst) != 0) ::sched_yield();
+}
+
 class Signals final : public LoopService {
  public:
   explicit Signals(LoopCore& loop) noexcept : loop_(loop) {}
   ~Signals() override {
     for (int number = 1; number < kSignals; ++number) remove(number);
+    loop_.receive();  // the note
   }
 
   // In place of the one that is there. Throws ValueError, std::system_error, or RuntimeError
@@ -64,6 +88,7 @@ class Signals final : public LoopService {
     Entry& entry = entries_[number];
     ::sigaction(number, &entry.before, nullptr);
     g_signals[number].store(nullptr);
+    wait_for_signal_handlers();
     std::exchange(entry.callback, {})->cancel();
     return true;
   }
@@ -75,13 +100,12 @@ class Signals final : public LoopService {
   };
 
   static void on_signal(int number) noexcept {
-    const int error = errno;
+    const InSignalHandler in;
     if (Signals* const self = g_signals[number].load()) {
       self->arrived_.fetch_or(std::uint64_t{1} << (number - 1), std::memory_order_seq_cst);
       // Posted once, until it is delivered.
       if (!self->posted_.exchange(true, std::memory_order_acq_rel)) self->loop_.post(self->note_);
     }
-    errno = error;
   }
 
   // In the loop's thread.

@@ -60,8 +60,8 @@ struct SocketAddress {
     SocketAddress address;
     auto& local = address.as<sockaddr_un>();
     if (path.empty() || path.size() >= sizeof local.sun_path) {
-      throw ValueError((platform::Text() << "the path of a Unix socket has 1 to " << std::uint64_t{sizeof local.sun_path - 1}
-                                         << " bytes")
+      throw ValueError((platform::Text() << "the path of a Unix socket has 1 to "
+                                         << std::uint64_t{sizeof local.sun_path - 1} << " bytes")
                            .take());
     }
     local.sun_family = AF_UNIX;

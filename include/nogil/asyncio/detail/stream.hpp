@@ -95,8 +95,7 @@ class StreamRead : public Waiter {
  protected:
   using Enough = bool (*)(StreamRead& self, const Stream& stream) noexcept;
 
-  StreamRead(Owned<Stream> stream, Enough test) noexcept
-      : Waiter(kKind), stream_(std::move(stream)), enough_(test) {}
+  StreamRead(Owned<Stream> stream, Enough test) noexcept : Waiter(kKind), stream_(std::move(stream)), enough_(test) {}
   StreamRead(const StreamRead&) = default;
   ~StreamRead();
 

@@ -28,6 +28,7 @@
 #include "nogil/asyncio/detail/completion.hpp"
 #include "nogil/asyncio/detail/promise.hpp"
 #include "nogil/platform/text.hpp"
+#include "nogil/platform/trace_point.hpp"
 
 namespace nogil::asyncio::detail {
 
@@ -50,7 +51,7 @@ class TaskBase : public Completion, public Ready {
 
   std::string name() const {
     if (name_ != nullptr) return *name_;
-    return (platform::Text() << "Task-" << number_).take();
+    return (platform::Text() << "Task-" << std::uint64_t{number_}).take();
   }
   void set_name(std::string name) {
     if (name_ != nullptr) *name_ = std::move(name);
@@ -98,15 +99,16 @@ class TaskBase : public Completion, public Ready {
     finish_unstarted();
   }
 
+  // The first two lie in what is left of Ready.
+  bool must_cancel_ = false;
+  bool started_ = false;
   std::coroutine_handle<> at_;  // where it goes on
   Waiter* waiter_ = nullptr;
   TaskBase* next_ = nullptr;  // the loop's list
   TaskBase* previous_ = nullptr;
   std::string* name_ = nullptr;  // null: Task-<number>
-  std::uint64_t number_;  // of all tasks of the loop
-  int cancels_ = 0;       // requests that nobody has taken back
-  bool must_cancel_ = false;
-  bool started_ = false;
+  std::uint32_t number_;         // of all tasks of the loop
+  std::int32_t cancels_ = 0;     // requests that nobody has taken back
 };
 
 class Waiter {
@@ -220,8 +222,12 @@ inline void TaskBase::step(Ready& self) noexcept {
   task.started_ = true;
   Here& here = t_here;
   here.task = &task;
-  task.at_.resume();
-  while (const std::coroutine_handle<> next = std::exchange(here.next, {})) next.resume();
+  {
+    const std::string_view name = task.name_ != nullptr ? std::string_view(*task.name_) : std::string_view();
+    const platform::TraceSpan span(platform::TraceKind::kStep, name, task.number_);
+    task.at_.resume();
+    while (const std::coroutine_handle<> next = std::exchange(here.next, {})) next.resume();
+  }
   here.task = nullptr;
   if (here.finished) {
     here.finished = false;

@@ -62,7 +62,8 @@ class ArenaWriter final : public ByteSource {
 
   std::optional<std::size_t> find(std::size_t bytes) {
     if (bytes > size_) return std::nullopt;
-    const std::size_t need = sizeof(ArenaMark) + (bytes + sizeof(ArenaMark) - 1) / sizeof(ArenaMark) * sizeof(ArenaMark);
+    const std::size_t need =
+        sizeof(ArenaMark) + (bytes + sizeof(ArenaMark) - 1) / sizeof(ArenaMark) * sizeof(ArenaMark);
     while (!out_.empty() && mark(out_.front().begin).given_back.load(std::memory_order_acquire) != 0) out_.pop_front();
     std::size_t begin = 0;
     if (!out_.empty()) {

@@ -162,9 +162,8 @@ class ChunkReader {
   ChunkReader(const ChunkReader&) = delete;
   ChunkReader& operator=(const ChunkReader&) = delete;
 
-  static constexpr bool kSized = (std::sized_sentinel_for<nogil::detail::RangeSentinel<Ranges>,
-                                                          nogil::detail::RangeIterator<Ranges>> &&
-                                  ...);
+  static constexpr bool kSized =
+      (std::sized_sentinel_for<nogil::detail::RangeSentinel<Ranges>, nogil::detail::RangeIterator<Ranges>> && ...);
 
   // How many elements there are to read, where that can be told; else 0.
   std::uint64_t size() {

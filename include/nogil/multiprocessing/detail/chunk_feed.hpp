@@ -17,7 +17,7 @@ namespace nogil::multiprocessing::detail {
 // cost more or less, and the first results come early; and none of many bytes.
 class ChunkSizes {
  public:
-  static constexpr std::size_t kMostBytes = 256 * 1024;
+  static constexpr std::size_t kMostBytes = std::size_t{256} * 1024;
   static constexpr std::size_t kMostFiles = 200;
   static constexpr std::uint64_t kForEachWorker = 16;
 

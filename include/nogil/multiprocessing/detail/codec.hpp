@@ -197,6 +197,8 @@ void load_into(InputArchive& in, T& value) {
     std::memcpy(static_cast<void*>(&value), in.read(sizeof(T)), sizeof(T));
   } else if constexpr (kind_of<T>() == Kind::kCArray) {
     for (auto& element : value) load_into(in, element);
+  } else if constexpr (LoadedInPlace<T>) {
+    Adapter<T>::load_into(in, value);
   } else {
     value = load<T>(in);
   }
@@ -268,7 +270,9 @@ OutputArchive& OutputArchive::operator()(const T&... values) {
 }
 
 template <class... T>
-InputArchive& InputArchive::operator()(T&... values) {
+InputArchive& InputArchive::operator()(T&&... values) {
+  static_assert(((std::is_lvalue_reference_v<T> || detail::LoadedInPlace<T>)&&...),
+                "nogil: an archive reads into variables");
   (detail::load_into(*this, values), ...);
   return *this;
 }

@@ -17,6 +17,7 @@
 #include <chrono>
 #include <cstdint>
 
+#include "nogil/multiprocessing/detail/crowd.hpp"
 #include "nogil/platform/backoff.hpp"
 #include "nogil/platform/deadline.hpp"
 #include "nogil/platform/wait.hpp"
@@ -41,7 +42,7 @@ class Doorbell {
   // `slept` is set if it did, which makes the caller one to ring again.
   template <class Ready>
   bool wait(Wait& wait, bool& slept, Ready&& ready) noexcept {
-    for (platform::BasicBackoff<Platform, platform::QueuePolicy> backoff(wait); !ready();) {
+    for (CrowdBackoff<Platform, platform::QueuePolicy> backoff(wait); !ready();) {
       if (backoff.again()) continue;
       return !wait.immediate() && sleep(wait, slept, ready);
     }

@@ -24,7 +24,7 @@ class ByteSource {
   virtual void give_back(std::byte* memory) noexcept = 0;
 
  protected:
-  ~ByteSource() = default;
+  virtual ~ByteSource() = default;
 };
 
 // Bytes that grow at their end, not set to anything before they are written. Small ones

@@ -58,30 +58,40 @@ class Gather final : public nogil::detail::Counted {
   // By each chunk, once. The last of them finishes the future.
   void one_is_done(const Finisher& finisher) {
     if (left_.fetch_sub(1, std::memory_order_acq_rel) != 1) return;
+    std::exception_ptr error = first_error();
+    if (error) {
+      parts_.clear();  // before anybody sees it: it is the future's alone
+      return finisher.fail(block_, std::move(error));
+    }
     finisher.set(block_, [this] {
-      for (const Part& part : parts_) {
-        if (part.error) std::rethrow_exception(part.error);
-        if (!part.results.errors.empty()) std::rethrow_exception(part.results.errors.front().second);
-      }
-      if constexpr (std::is_void_v<R>) {
-        nogil::detail::construct_result<void>(*block_);
-      } else {
-        All all;
-        std::size_t size = 0;
-        for (const Part& part : parts_) size += part.results.values.size();
-        all.reserve(size);
-        for (Part& part : parts_) {
-          for (auto& one : part.results.values) all.push_back(std::move(one.value));
-        }
-        nogil::detail::construct_result<All>(*block_, std::move(all));
-      }
+      if constexpr (std::is_void_v<R>) nogil::detail::construct_result<void>(*block_);
+      else nogil::detail::construct_result<All>(*block_, put_together());
     });
     parts_.clear();
   }
 
  private:
+  std::exception_ptr first_error() const noexcept {
+    for (const Part& part : parts_) {
+      if (part.error) return part.error;
+      if (!part.results.errors.empty()) return part.results.errors.front().second;
+    }
+    return nullptr;
+  }
+
+  auto put_together() requires(!std::is_void_v<R>) {
+    std::vector<R> all;
+    std::size_t size = 0;
+    for (const Part& part : parts_) size += part.results.values.size();
+    all.reserve(size);
+    for (Part& part : parts_) {
+      for (auto& one : part.results.values) all.push_back(std::move(one.value));
+    }
+    return all;
+  }
+
   const BlockRef block_;
-  std::deque<Part> parts_;  // which stay where they are
+  std::deque<Part> parts_;            // which stay where they are
   std::atomic<std::size_t> left_{1};  // chunks, and one for all_expected()
 };
 
@@ -92,7 +102,9 @@ class GatheredTask final : public PoolTask {
       : PoolTask(std::move(its_call)), to_(std::move(to)), part_(part) {}
 
   bool begin() noexcept override { return to_->begin(); }
-  void cancel() noexcept override { fail(std::make_exception_ptr(CancelledError("Pool.map: it was cancelled")), Finisher()); }
+  void cancel() noexcept override {
+    fail(std::make_exception_ptr(CancelledError("Pool.map: it was cancelled")), Finisher());
+  }
   void succeed(InputArchive& in, const Finisher& finisher) override {
     ChunkResults<R> results = LoadChunk<R>::load(in);
     require_size(results, part_.elements);
@@ -115,8 +127,7 @@ template <class Reader, class... Parts>
 auto gather(PoolCore& core, std::uint64_t chunksize, Parts&&... parts) {
   using R = typename Reader::Result;
   const nogil::detail::Ref<Gather<R>> all(new Gather<R>(core.executor()));
-  ChunkFeed<Reader> feed(chunksize, 0, core.options().max_workers, core.call_memory(),
-                         std::forward<Parts>(parts)...);
+  ChunkFeed<Reader> feed(chunksize, 0, core.options().max_workers, core.call_memory(), std::forward<Parts>(parts)...);
   const auto send = [&](Frame&& frame, std::uint64_t elements) {
     auto task = std::make_unique<GatheredTask<R>>(std::move(frame), all, all->expect(elements));
     core.submit(std::move(task));

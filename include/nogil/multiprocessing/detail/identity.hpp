@@ -9,7 +9,8 @@
 // data, the magic number is there, and the hash is the same: a program that was built anew
 // since gets an error, never a jump to somewhere.
 //
-// A pointer to a function travels likewise; there the place must be in executable code.
+// A pointer to a function travels likewise; there the place must be in executable code, and a
+// check sum be right.
 //
 // Threads    Everything from any thread.
 // Cost       The first time for each type a look-up; after that two loads. On the wire 33
@@ -113,6 +114,17 @@ inline const Descriptor& load_descriptor(InputArchive& in) {
 
 // ---- Functions -------------------------------------------------------------------------
 
+// Nothing in the code says where a function begins. So its place is sent with this, and a
+// frame that was damaged is found out; nobody is kept from forging it.
+inline std::uint64_t seal_of(const Module& module, std::uintptr_t address) noexcept {
+  std::uint64_t seal = 0xcbf2'9ce4'8422'2325;
+  for (const std::uint64_t part : {module.id.low, module.id.high, std::uint64_t{address - module.base}}) {
+    seal = (seal ^ part) * 0x9e37'79b9'7f4a'7c15;
+    seal ^= seal >> 32;
+  }
+  return seal;
+}
+
 template <class Function>
 void save_function(OutputArchive& out, Function* function) {
   if (function == nullptr) throw ValueError("multiprocessing: the function is null");
@@ -120,12 +132,16 @@ void save_function(OutputArchive& out, Function* function) {
   const Module* const module = module_of(address);
   if (module == nullptr) throw_unknown_code("a function lies in no file");
   save_place(out, *module, address);
+  out.write_raw(seal_of(*module, reinterpret_cast<std::uintptr_t>(address)));
 }
 
 template <class Function>
 Function* load_function(InputArchive& in) {
   const Place place = load_place(in);
-  if (!place.module->holds(place.address, 1, PF_X)) throw_unknown_code("there is no function at this place");
+  const auto seal = in.read_raw<std::uint64_t>();
+  if (!place.module->holds(place.address, 1, PF_X) || seal != seal_of(*place.module, place.address)) {
+    throw_unknown_code("there is no function at this place");
+  }
   return pointer_to<Function>(place.address);
 }
 

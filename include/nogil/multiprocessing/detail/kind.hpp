@@ -51,6 +51,14 @@ concept Adapted = requires(OutputArchive& out, InputArchive& in, const T& value)
   Adapter<T>::load(in);
 };
 
+// An Adapter may also have
+//   static void load_into(InputArchive&, T&);
+// for what stands for something else, and may come as a temporary.
+template <class T>
+concept LoadedInPlace = requires(InputArchive& in, T& value) {
+  Adapter<T>::load_into(in, value);
+};
+
 template <class T>
 concept HasMember = requires(T& value, OutputArchive& archive) {
   value.serialize(archive);
@@ -161,10 +169,10 @@ consteval bool plain_elements() {
   else return false;
 }
 
+// Of a type without an Adapter.
 template <class T>
-consteval Kind kind_of() {
-  if constexpr (Adapted<T>) return Kind::kAdapted;
-  else if constexpr (std::is_const_v<T> || std::is_volatile_v<T>) return Kind::kRefused;
+consteval Kind natural_kind_of() {
+  if constexpr (std::is_const_v<T> || std::is_volatile_v<T>) return Kind::kRefused;
   else if constexpr (HasMember<T>) return Kind::kMember;
   else if constexpr (HasFree<T>) return Kind::kFree;
   else if constexpr (std::is_same_v<T, bool>) return Kind::kBool;
@@ -185,6 +193,12 @@ consteval Kind kind_of() {
   else if constexpr (ForwardLike<T>) return Kind::kForward;
   else if constexpr (std::is_trivially_copyable_v<T>) return Kind::kPlain;
   else return Kind::kRefused;
+}
+
+template <class T>
+consteval Kind kind_of() {
+  if constexpr (Adapted<T>) return Kind::kAdapted;
+  else return natural_kind_of<T>();
 }
 
 // Whether T and all that it holds can be sent, as far as its type tells: what a

@@ -65,13 +65,13 @@ inline OpenPool open_pool(const PoolSetup& setup, Frame initializer = {}) {
   const StartMethod method = method_or_default(setup.method);
   require_method(method);
   const std::size_t workers = setup.workers != 0 ? setup.workers : cpu_count();
-  return OpenPool(nogil::detail::Ref<PoolCore>(
-      new PoolCore({workers, method, setup.max_tasks_per_child, setup.on_worker_death, setup.max_retries},
-                   std::move(initializer))));
+  return OpenPool(nogil::detail::Ref<PoolCore>(new PoolCore(
+      {workers, method, setup.max_tasks_per_child, setup.on_worker_death, setup.max_retries}, std::move(initializer))));
 }
 
 template <class F, class... Arguments>
-requires(!std::is_same_v<F, Frame>) OpenPool open_pool(const PoolSetup& setup, const F& initializer, const Arguments&... arguments) {
+requires(!std::is_same_v<F, Frame>) OpenPool
+    open_pool(const PoolSetup& setup, const F& initializer, const Arguments&... arguments) {
   Frame frame;
   OutputArchive out(frame);
   save_call<Result::kDropped>(out, initializer, arguments...);

@@ -28,6 +28,7 @@
 #include <vector>
 
 #include "nogil/errors.hpp"
+#include "nogil/multiprocessing/detail/crowd.hpp"
 #include "nogil/multiprocessing/detail/memory_file.hpp"
 #include "nogil/multiprocessing/detail/packet.hpp"
 #include "nogil/multiprocessing/serialize.hpp"
@@ -168,7 +169,7 @@ class PipeEnd : public nogil::detail::Counted {
   Heard receive(Message& message, const Limit&... limit) const {
     platform::Wait wait = platform::Wait(limit...);
     Heard heard = try_receive(message);
-    for (platform::BasicBackoff<platform::Native> backoff(wait); heard == Heard::kNothing && backoff.again();) {
+    for (CrowdBackoff<platform::Native> backoff(wait); heard == Heard::kNothing && backoff.again();) {
       heard = try_receive(message);
     }
     while (heard == Heard::kNothing && !wait.over()) {

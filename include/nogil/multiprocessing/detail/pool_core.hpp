@@ -92,7 +92,12 @@ class PoolCore final : public FetchedPool {
       if (!taken.outcomes.empty()) ++busy_;
     }
     if (manager_needed) bell_->call();
-    if (!taken.outcomes.empty()) conclude_quietly(taken);
+    if (taken.outcomes.empty()) return;
+    conclude_quietly(taken);
+    lock_.lock();
+    const bool call = hand_over_untold(taken);
+    lock_.unlock();
+    if (call) bell_->call();
   }
 
   // No more tasks are taken. cancel: those in the backlog are cancelled.
@@ -163,8 +168,8 @@ class PoolCore final : public FetchedPool {
 
  private:
   static constexpr int kMostFalseStarts = 3;
-  static constexpr std::int64_t kTryAgain = 100'000'000;  // ns: to start a worker
-  static constexpr std::int64_t kLookAgain = 200'000;     // ns: while those who fetch come and go
+  static constexpr std::int64_t kTryAgain = 100'000'000;   // ns: to start a worker
+  static constexpr std::int64_t kLookAgain = 200'000;      // ns: while those who fetch come and go
   static constexpr std::int64_t kUntilBegun = 10'000'000;  // ns: a task with a limit of time is to begin
 
   // What a thread has taken out of the rings, and deals with when it has let go of the lock.
@@ -194,6 +199,7 @@ class PoolCore final : public FetchedPool {
 
   void step(Taken& taken);
   void dispatch(std::vector<Outcome>& outcomes);
+  bool balance();
   PoolWorker* find_room() noexcept;
   void bury(PoolWorker& worker, std::vector<Outcome>& outcomes);
   void break_with(const char* why, const std::exception_ptr& cause);
@@ -201,8 +207,17 @@ class PoolCore final : public FetchedPool {
   std::int64_t enforce_limits() noexcept;
   bool stop_watching(std::uint32_t seen, std::int64_t& look_again) noexcept;
   bool leave(std::uint32_t seen) noexcept;
+  bool hand_over_untold(Taken& taken);
 
-  bool wants_worker() const noexcept { return !backlog_.empty() && !broken_ && workers_.size() < options_.max_workers; }
+  // There are tasks that a worker could begin which has yet to be started.
+  bool wants_worker() const noexcept {
+    if (broken_ || workers_.size() >= options_.max_workers) return false;
+    if (!backlog_.empty()) return true;
+    for (const auto& worker : workers_) {
+      if (worker->out.size() > 1) return true;
+    }
+    return false;
+  }
   bool anything_out() const noexcept {
     for (const auto& worker : workers_) {
       if (!worker->out.empty()) return true;
@@ -238,12 +253,12 @@ class PoolCore final : public FetchedPool {
   std::vector<std::unique_ptr<PoolWorker>> workers_;
   std::vector<BlockRef> untold_;  // done, and their observers wait for the manager
   std::uint64_t last_id_ = 0;
-  int false_starts_ = 0;     // in a row, with no task done between them
-  std::size_t busy_ = 0;     // threads, other than the manager, that conclude something
+  int false_starts_ = 0;  // in a row, with no task done between them
+  std::size_t busy_ = 0;  // threads, other than the manager, that conclude something
   std::size_t feeders_ = 0;
-  bool joined_ = false;      // nobody waits for the feeders
+  bool joined_ = false;  // nobody waits for the feeders
   bool closed_ = false;
-  bool over_ = false;        // nothing is left to be done, and nobody to do it
+  bool over_ = false;  // nothing is left to be done, and nobody to do it
   std::exception_ptr broken_;
   bool fetcher_ = false;          // somebody is in fetch()
   bool asked_ = false;            // somebody sleeps until his result is there

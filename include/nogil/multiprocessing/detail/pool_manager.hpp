@@ -42,8 +42,9 @@ inline void PoolCore::manage() noexcept {
     for (Outcome& outcome : taken.outcomes) outcome.conclude(teller);
     for (const BlockRef& block : taken.untold) block->tell();
     if (start && !start_worker()) {
+      const platform::RawGuard guard(lock_);
       look_again = monotonic_ns() + kTryAgain;
-      sleep = taken.outcomes.empty();
+      sleep = taken.outcomes.empty() && stop_watching(seen, look_again);
     }
     looked_around = look_around;
     if (look_around) {
@@ -74,11 +75,12 @@ inline bool PoolCore::stop_watching(std::uint32_t seen, std::int64_t& look_again
 // False: it could not be started, now.
 inline bool PoolCore::start_worker() noexcept {
   try {
-    auto worker = std::make_unique<PoolWorker>(bell_, calls_, static_cast<std::uint32_t>(last_worker_ % Spinners::kWorkers));
+    auto worker =
+        std::make_unique<PoolWorker>(bell_, calls_, static_cast<std::uint32_t>(last_worker_ % Spinners::kWorkers));
     Frame job;
     OutputArchive out(job);
-    const ProcessInfo me = g_child_identity != nullptr ? g_child_identity->self
-                                                       : ProcessInfo{"MainProcess", ::getpid(), false};
+    const ProcessInfo me =
+        g_child_identity != nullptr ? g_child_identity->self : ProcessInfo{"MainProcess", ::getpid(), false};
     JobHead head{{(platform::Text() << "ProcessPoolWorker-" << ++last_worker_).take(), 0, true}, me, {}};
     ::sigemptyset(&head.mask);
     out(head);
@@ -101,8 +103,8 @@ inline bool PoolCore::start_worker() noexcept {
 
 // The call of worker_main, with the worker's end of the lines.
 inline void PoolCore::save_worker_call(OutputArchive& out, const PoolWorker& worker) {
-  using Main = Call<Result::kDropped, void (*)(WorkerLink, std::uint32_t, InitialCall), WorkerLink, std::uint32_t,
-                    InitialCall>;
+  using Main =
+      Call<Result::kDropped, void (*)(WorkerLink, std::uint32_t, InitialCall), WorkerLink, std::uint32_t, InitialCall>;
   save_descriptor(out, Main::descriptor);
   save_function(out, &worker_main);
   const WorkerLink theirs = worker.link.with_socket(worker.sockets.theirs.get());
@@ -113,64 +115,70 @@ inline void PoolCore::save_worker_call(OutputArchive& out, const PoolWorker& wor
 
 // ---- Who fetches -------------------------------------------------------------------------
 
-// What a thread has taken in that is not the manager: it has counted itself in busy_.
+// By a thread that is not the manager, and has counted itself in busy_.
 inline void PoolCore::conclude_quietly(Taken& taken) noexcept {
   const Finisher quiet(taken.untold);
   for (Outcome& outcome : taken.outcomes) outcome.conclude(quiet);
   taken.outcomes.clear();
-  bool call = false;
-  {
-    const platform::RawGuard guard(lock_);
-    --busy_;
-    call = closed_ || !taken.untold.empty();
-    for (BlockRef& block : taken.untold) untold_.push_back(std::move(block));
-  }
+  taken.gone.clear();
+}
+
+// With the lock, after that. Whether the manager is to be called.
+inline bool PoolCore::hand_over_untold(Taken& taken) {
+  --busy_;
+  for (BlockRef& block : taken.untold) untold_.push_back(std::move(block));
+  const bool call = closed_ || !taken.untold.empty();
   taken.untold.clear();
-  if (call) bell_->call();
+  return call;
 }
 
 // Takes in what comes, for a moment, until `awaited` is done; then, or when nothing comes
 // soon, lets go.
 inline void PoolCore::fetch(TaskBlock& awaited) noexcept {
-  {
-    const platform::RawGuard guard(lock_);
-    if (fetcher_ || over_) {
-      asked_ = true;
-      return;
-    }
-    fetcher_ = true;
-    bell_->stay_awake();
-  }
-  for (bool more = true; more;) {
-    const std::uint32_t seen = bell_->rung();
-    Taken taken;
-    bool wait = false;
-    bool call = false;
-    {
-      const platform::RawGuard guard(lock_);
-      if (!awaited.done()) step(taken);
-      if (!taken.outcomes.empty()) ++busy_;
-      else if (!awaited.done()) wait = anything_soon();
-      call = wants_worker();
-      more = wait || !taken.outcomes.empty();
-      if (!more) call = leave(seen) || call;
-    }
-    if (!taken.outcomes.empty()) conclude_quietly(taken);
-    if (call) bell_->call();
-    if (!wait) continue;
-    const auto rung = [&] { return bell_->rung() != seen; };
-    if (bell_.spinners().spin(Spinners::kParent, rung)) continue;
-    {
-      const platform::RawGuard guard(lock_);
-      asked_ = true;
-      call = leave(seen);
-    }
-    if (call) bell_->call();
+  // Read before the last step(): what was rung after it was perhaps not taken in.
+  std::uint32_t seen = bell_->rung();
+  Taken taken;
+  bool call = false;
+  bool patient = true;
+  lock_.lock();
+  if (fetcher_ || over_) {
+    asked_ = true;
+    lock_.unlock();
     return;
   }
+  fetcher_ = true;
+  bell_->stay_awake();
+  for (;;) {
+    if (awaited.done()) break;
+    if (!patient) {
+      asked_ = true;
+      break;
+    }
+    seen = bell_->rung();
+    step(taken);
+    call = call || wants_worker();
+    if (!taken.outcomes.empty()) {
+      ++busy_;
+      lock_.unlock();
+      conclude_quietly(taken);
+      lock_.lock();
+      call = hand_over_untold(taken) || call;
+    } else if (anything_soon()) {
+      lock_.unlock();
+      if (std::exchange(call, false)) bell_->call();
+      patient = bell_.spinners().spin(Spinners::kParent, [&] { return bell_->rung() != seen; });
+      lock_.lock();
+    } else {
+      patient = false;
+    }
+  }
+  call = leave(seen) || call;
+  lock_.unlock();
+  if (call) bell_->call();
 }
 
-// With the lock. Whether the manager is to be called.
+// With the lock, by who has taken in all that was rung before `seen`. Whether the manager is
+// to be called.
 inline bool PoolCore::leave(std::uint32_t seen) noexcept {
   fetcher_ = false;
   if (!asked_ && anything_out()) {

@@ -33,6 +33,7 @@ inline void PoolCore::step(Taken& taken) {
   }
   if (broken_) fail_all(taken.outcomes);
   if (!backlog_.empty()) dispatch(taken.outcomes);
+  while (balance()) dispatch(taken.outcomes);
   if (closed_ && backlog_.empty()) {
     for (auto& worker : workers_) {
       if (worker->out.empty()) worker->tell_to_stop();
@@ -58,14 +59,32 @@ inline void PoolCore::dispatch(std::vector<Outcome>& outcomes) {
   }
 }
 
+// If a worker has nothing to do, while tasks lie behind others: takes back half of those. So no
+// task waits for one before it, of which nobody knows how long it takes, longer than it must.
+inline bool PoolCore::balance() {
+  if (!backlog_.empty() || broken_) return false;
+  bool idle = false;
+  PoolWorker* most = nullptr;
+  for (auto& worker : workers_) {
+    if (worker->child->ended() || worker->late) continue;
+    if (worker->out.empty()) idle = idle || worker->has_room(options_.max_tasks_per_child);
+    else if (most == nullptr || worker->out.size() > most->out.size()) most = worker.get();
+  }
+  if (!idle || most == nullptr) return false;
+  for (std::size_t left = most->out.size() / 2; left > 0; --left) {
+    TaskPointer task = most->take_back();
+    if (!task) break;
+    backlog_.push_front(std::move(task));
+  }
+  return !backlog_.empty();
+}
+
 // The worker with the fewest tasks that takes another; null: none. One that is still to be
 // started is better than a place behind a task that may be long.
 inline PoolWorker* PoolCore::find_room() noexcept {
   PoolWorker* best = nullptr;
   for (auto& worker : workers_) {
-    if (worker->child->ended() || worker->late || worker->out.size() >= worker->depth(options_.max_tasks_per_child)) {
-      continue;
-    }
+    if (!worker->has_room(options_.max_tasks_per_child)) continue;
     if (best == nullptr || worker->out.size() < best->out.size()) best = worker.get();
     if (best->out.empty()) return best;
   }
@@ -89,16 +108,16 @@ inline void PoolCore::bury(PoolWorker& worker, std::vector<Outcome>& outcomes) {
     break_with("a pool of processes: workers die before they are ready", worker.death());
   }
   if (worker.died_running()) {
-    TaskPointer task = std::move(worker.out.front());
+    TaskPointer task = std::move(worker.out.front().task);
     worker.out.pop_front();
     if (worker.late) {
       outcomes.push_back(
           {std::move(task),
            {},
-           std::make_exception_ptr(TimeoutError(
-               "a pool of processes: the task took longer than its timeout, and its worker was killed"))});
+           std::make_exception_ptr(
+               TimeoutError("a pool of processes: the task took longer than its timeout, and its worker was killed"))});
     } else if (options_.on_worker_death == OnWorkerDeath::retry && ++task->deaths <= options_.max_retries) {
-      worker.out.push_front(std::move(task));
+      worker.out.push_front({std::move(task), 0});
     } else {
       const std::exception_ptr error = worker.death();
       if (options_.on_worker_death == OnWorkerDeath::break_pool) {
@@ -107,7 +126,7 @@ inline void PoolCore::bury(PoolWorker& worker, std::vector<Outcome>& outcomes) {
       outcomes.push_back({std::move(task), {}, error});
     }
   }
-  for (; !worker.out.empty(); worker.out.pop_back()) backlog_.push_front(std::move(worker.out.back()));
+  for (; !worker.out.empty(); worker.out.pop_back()) backlog_.push_front(std::move(worker.out.back().task));
 }
 
 inline void PoolCore::break_with(const char* why, const std::exception_ptr& cause) {
@@ -120,7 +139,7 @@ inline void PoolCore::break_with(const char* why, const std::exception_ptr& caus
 inline void PoolCore::fail_all(std::vector<Outcome>& outcomes) {
   for (auto& worker : workers_) {
     worker->child->signal(SIGKILL);
-    for (auto& task : worker->out) {
+    for (auto& [task, place] : worker->out) {
       worker->kept.push_back(std::move(task->call));
       outcomes.push_back({std::move(task), {}, broken_});
     }
@@ -137,7 +156,7 @@ inline std::int64_t PoolCore::enforce_limits() noexcept {
     std::int64_t when = worker->enforce_limit();
     if (when == 0) {
       // One of those behind the first may have a limit, and begin while nobody looks.
-      for (const auto& task : worker->out) {
+      for (const auto& [task, place] : worker->out) {
         if (task->timeout.count() == 0 || worker->late) continue;
         when = monotonic_ns() + kUntilBegun;
         break;

@@ -44,6 +44,12 @@ struct Outcome {
 };
 
 struct PoolWorker {
+  // A task that lies in the ring, or runs, or whose response lies in the other ring.
+  struct Given {
+    TaskPointer task;
+    std::uint32_t place;  // in the ring
+  };
+
   // Tasks below this, in ns, are given many at a time.
   static constexpr std::int64_t kQuick = 20'000;
   static constexpr std::size_t kDeep = 48;  // at most the slots of a ring
@@ -55,7 +61,7 @@ struct PoolWorker {
   WorkerLink link;
   const std::uint32_t number;
   nogil::detail::Ref<Child> child{};
-  std::deque<TaskPointer> out{};
+  std::deque<Given> out{};
   std::size_t given = 0;         // how many tasks, ever
   std::int64_t took = 0;         // how long tasks take, lately, in ns
   bool late = false;             // it was killed for a task that took too long
@@ -65,7 +71,13 @@ struct PoolWorker {
   PoolWorker(const PoolBell& bell, const RequestMemory& calls, std::uint32_t its_number)
       : link(bell, calls, sockets.mine.get()), number(its_number) {}
 
-  // How many tasks it may have at most. `most`: how many in its life; 0: no limit.
+  // Whether it takes another task. `most`: how many in its life; 0: no limit. (Calls that were
+  // taken back fill the ring until it comes to them.)
+  bool has_room(std::size_t most) const noexcept {
+    return !child->ended() && !late && out.size() < depth(most) && link->requests.has_room();
+  }
+
+  // How many tasks it may have at most.
   std::size_t depth(std::size_t most) const noexcept {
     const std::size_t deep = quick() ? kDeep : kShallow;
     if (most == 0) return deep;
@@ -83,8 +95,8 @@ struct PoolWorker {
     const Frame& call = task->call;
     const std::uint64_t shared = call.bytes.shared() ? heap.offset(call.bytes.data()) : 0;
     if (!fill_slot(link->requests.next(), link.socket(), task->id, call, false, shared)) return false;
-    out.push_back(nullptr);
-    out.back() = std::move(task);
+    out.push_back({nullptr, link->requests.place()});
+    out.back().task = std::move(task);
     link->requests.push();
     link->requested.ring();
     link->requests.prepare_next();
@@ -92,10 +104,24 @@ struct PoolWorker {
     return true;
   }
 
+  // The last task, if there is another before it and it has not begun; else null.
+  TaskPointer take_back() noexcept {
+    if (out.size() < 2) return nullptr;
+    std::uint64_t id = out.back().task->id;
+    if (!link->requests.at(out.back().place)
+             .id.compare_exchange_strong(id, id | Slot::kTakenBack, std::memory_order_acq_rel)) {
+      return nullptr;
+    }
+    TaskPointer task = std::move(out.back().task);
+    out.pop_back();
+    --given;
+    return task;
+  }
+
   void take_responses(std::vector<Outcome>& outcomes) {
     while (!link->responses.empty()) {
       Outcome outcome;
-      const std::uint64_t id = link->responses.first().id;
+      const std::uint64_t id = link->responses.first().id.load(std::memory_order_relaxed);
       if (id != 0) took = (took * 7 + link->responses.first().took + 8) / 8;
       try {
         outcome.result = Arrived::result(link->responses.first(), link);
@@ -107,8 +133,8 @@ struct PoolWorker {
         refused = outcome.error ? outcome.error : error_in(outcome.result);
         continue;
       }
-      if (out.empty() || out.front()->id != id) continue;  // a worker gone mad
-      outcome.task = std::move(out.front());
+      if (out.empty() || out.front().task->id != id) continue;  // a worker gone mad
+      outcome.task = std::move(out.front().task);
       out.pop_front();
       outcomes.push_back(std::move(outcome));
     }
@@ -121,17 +147,17 @@ struct PoolWorker {
 
   // Kills it if its task has taken too long. When to look again, in ns; 0: no need.
   std::int64_t enforce_limit() noexcept {
-    if (out.empty() || out.front()->timeout.count() == 0 || late) return 0;
+    if (out.empty() || out.front().task->timeout.count() == 0 || late) return 0;
     const std::int64_t now = monotonic_ns();
-    const std::int64_t length = out.front()->timeout.count();
-    if (link->running.load(std::memory_order_acquire) != out.front()->id) {
+    const std::int64_t length = out.front().task->timeout.count();
+    if (link->running.load(std::memory_order_acquire) != out.front().task->id) {
       return now + (length < 10'000'000 ? length : 10'000'000);  // not begun, or just done
     }
     const std::int64_t end = link->began.load(std::memory_order_relaxed) + length;
     if (now < end) return end;
     // The worker finds the mark when the task returns at this very moment, and does not go on
     // to another one, which the signal would hit.
-    std::uint64_t running = out.front()->id;
+    std::uint64_t running = out.front().task->id;
     if (!link->running.compare_exchange_strong(running, running | WorkerState::kCondemned)) return now;
     late = true;
     child->signal(SIGKILL);
@@ -141,7 +167,7 @@ struct PoolWorker {
   // When it is dead, and its responses are taken: whether it died while it ran the first task.
   bool died_running() const noexcept {
     const std::uint64_t running = link->running.load(std::memory_order_acquire) & ~WorkerState::kCondemned;
-    return !out.empty() && running == out.front()->id;
+    return !out.empty() && running == out.front().task->id;
   }
 
   std::exception_ptr death() const {

@@ -18,6 +18,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "nogil/multiprocessing/detail/crowd.hpp"
 #include "nogil/platform/backoff.hpp"
 #include "nogil/platform/cpu.hpp"
 #include "nogil/platform/wait.hpp"
@@ -35,6 +36,10 @@ class Ring {
   }
   Slot& next() noexcept { return slots_[tail_.load(std::memory_order_relaxed) % kSlots]; }
   void push() noexcept { tail_.store(tail_.load(std::memory_order_relaxed) + 1, std::memory_order_release); }
+  // Of a slot that was pushed and not popped: place() was its, before push().
+  std::uint32_t place() const noexcept { return tail_.load(std::memory_order_relaxed); }
+  Slot& at(std::uint32_t place) noexcept { return slots_[place % kSlots]; }
+
   // After push(), when there is time: the reader has had the next slot's lines, a lap ago.
   void prepare_next() noexcept {
     const char* const slot = reinterpret_cast<const char*>(&next());
@@ -79,7 +84,7 @@ class Bell {
   }
 
   void wait(std::uint32_t seen, Wait& wait) noexcept {
-    for (platform::BasicBackoff<Platform> backoff(wait); look() == seen && backoff.again();) {
+    for (CrowdBackoff<Platform> backoff(wait); look() == seen && backoff.again();) {
     }
     sleep(seen, wait);
   }

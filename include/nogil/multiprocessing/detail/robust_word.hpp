@@ -14,6 +14,7 @@
 #include <chrono>
 #include <cstdint>
 
+#include "nogil/multiprocessing/detail/crowd.hpp"
 #include "nogil/platform/backoff.hpp"
 #include "nogil/platform/wait.hpp"
 
@@ -69,7 +70,7 @@ class RobustWord {
   static constexpr std::chrono::milliseconds kLongestLook{32};
 
   std::uint64_t spin(const Wait& wait) const noexcept {
-    platform::BasicBackoff<Platform, platform::LockPolicy> backoff(wait);
+    CrowdBackoff<Platform, platform::LockPolicy> backoff(wait);
     std::uint64_t seen = word_.load(std::memory_order_relaxed);
     while (seen != kFree && (seen & kSleepers) == 0 && backoff.again()) seen = word_.load(std::memory_order_relaxed);
     return seen;
@@ -108,8 +109,8 @@ Taking RobustWord<Platform>::lock_slow(std::uint64_t me, Wait& wait, Lives&& liv
     } else {
       mark = kSleepers;
       bool slept_through = false;
-      in_time = wait.park(word_, static_cast<std::uint32_t>(seen), platform::Deadline::after(look), "lock",
-                          &slept_through);
+      in_time =
+          wait.park(word_, static_cast<std::uint32_t>(seen), platform::Deadline::after(look), "lock", &slept_through);
       suspect = slept_through ? owner : kFree;
       if (!slept_through) look = kFirstLook;
       else if (look < kLongestLook) look *= 2;

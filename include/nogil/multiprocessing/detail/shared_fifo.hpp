@@ -217,18 +217,21 @@ class SharedFifo {
   // ---- The end where messages are put ------------------------------------------------------
 
   PutResult try_put(const GrowingMemory& memory, const Bytes& message, Wait& wait) {
-    if (!has_room() && !shut()) return PutResult::kFull;
     const Guard guard(put_lock_, wait);
     if (!guard) return PutResult::kFull;
     if (shut()) return PutResult::kShutDown;
     const std::uint64_t puts = puts_.load(std::memory_order_relaxed);
-    const std::uint64_t gets = gets_.load(std::memory_order_acquire);
-    if (puts - gets >= limit()) return PutResult::kFull;
+    const std::uint64_t limit = this->limit();
+    // Where nobody needs it, `gets` is left alone: its line is the getters'.
+    if (limit != nogil::detail::kUnbounded && puts - gets_.load(std::memory_order_acquire) >= limit) {
+      return PutResult::kFull;
+    }
     const std::uint64_t need = room_for(message.size());
     Place tail = Place::unpack(tails_[puts % 2].load(std::memory_order_relaxed));
     if (!fits(tail, need)) {
       tail = move_on(memory, tail, larger_segment(tail, need));
-    } else if (tail.segment > kKept + 1 && puts == gets && segment_for(need) + 1 < tail.segment) [[unlikely]] {
+    } else if (tail.segment > kKept + 1 && segment_for(need) + 1 < tail.segment &&
+               puts == gets_.load(std::memory_order_acquire)) [[unlikely]] {
       tail = move_on(memory, tail, segment_for(need));
     }
     std::byte* const segment = memory.segment(tail.segment);
@@ -306,7 +309,6 @@ class SharedFifo {
   // ---- The end where messages are got ------------------------------------------------------
 
   bool try_get(const GrowingMemory& memory, Bytes& to, Wait& wait) {
-    if (empty()) return false;
     const Guard guard(get_lock_, wait);
     return guard && take_first(memory, &to);
   }
@@ -314,7 +316,11 @@ class SharedFifo {
   // With the lock. False: there is none. `to` is null: it is dropped.
   bool take_first(const GrowingMemory& memory, Bytes* to) {
     const std::uint64_t gets = gets_.load(std::memory_order_relaxed);
-    if (gets == puts_.load(std::memory_order_seq_cst)) return false;
+    if (gets == known_puts_.load(std::memory_order_relaxed)) {
+      const std::uint64_t puts = puts_.load(std::memory_order_seq_cst);
+      if (gets == puts) return false;
+      known_puts_.store(puts, std::memory_order_relaxed);
+    }
     Place head = Place::unpack(heads_[gets % 2].load(std::memory_order_relaxed));
     std::uint64_t header = header_at(memory, head);
     if (header == kElsewhere) [[unlikely]] {
@@ -368,13 +374,15 @@ class SharedFifo {
 
   alignas(platform::kCacheLine) RobustWord<Platform> get_lock_;
   Atomic<std::uint64_t> heads_[2]{};
+  Atomic<std::uint64_t> known_puts_{0};  // guarded by get_lock_; there were so many at least
 
   alignas(platform::kCacheLine) Atomic<std::uint64_t> gets_{0};
   Doorbell<Platform> room_;
 
   alignas(platform::kCacheLine) Atomic<std::uint64_t> done_{0};
   Doorbell<Platform> finished_;
-  Atomic<std::ptrdiff_t> maxsize_;
+
+  alignas(platform::kCacheLine) Atomic<std::ptrdiff_t> maxsize_;  // seldom written, often read
   Atomic<std::uint32_t> shut_{0};
 };
 

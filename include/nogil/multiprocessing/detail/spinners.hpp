@@ -8,12 +8,12 @@
 
 #include <atomic>
 #include <bit>
-#include <chrono>
 #include <cstdint>
+#include <utility>
 
+#include "nogil/multiprocessing/detail/crowd.hpp"
 #include "nogil/platform/backoff.hpp"
 #include "nogil/platform/cpu.hpp"
-#include "nogil/platform/deadline.hpp"
 #include "nogil/platform/native.hpp"
 
 namespace nogil::multiprocessing::detail {
@@ -25,7 +25,7 @@ class Spinners {
 
   // Some times as long as a wake-up takes: a task that is awaited, or the next one, comes as
   // a rule within it or not for long.
-  static constexpr std::chrono::microseconds kLongest{150};
+  static constexpr std::int64_t kLongest = 150'000;  // ns
 
   // Looks whether ready(), for kLongest at most; the most of it only while there are cores to
   // spare, and as long as nobody else wants this one. False: it is time to sleep.
@@ -36,15 +36,15 @@ class Spinners {
       if (ready()) return true;
       platform::cpu_relax();
     }
-    if (!enter(who)) return ready();
+    std::int64_t now = Crowd::clock();
+    if (NOGIL_SPIN_YIELDS == 0 || Crowd::expected(now) || !enter(who)) return ready();
     bool found = false;
-    const platform::Deadline end = platform::Deadline::after(kLongest);
-    do {
-      for (int left = NOGIL_SPIN_YIELDS; left > 0 && !found; --left) {
-        platform::Native::yield();
-        found = ready();
-      }
-    } while (!found && NOGIL_SPIN_YIELDS != 0 && !end.passed());
+    for (const std::int64_t end = now + kLongest; !found && now < end;) {
+      platform::Native::yield();
+      found = ready();
+      const std::int64_t before = std::exchange(now, Crowd::clock());
+      Crowd::yielded(now, now - before);
+    }
     leave(who);
     return found || ready();
   }

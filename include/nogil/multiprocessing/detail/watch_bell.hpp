@@ -37,7 +37,8 @@ class WatchBell {
 
   void ring() noexcept {
     rung_.fetch_add(1, std::memory_order_seq_cst);
-    if (watch_.load(std::memory_order_seq_cst) == kCall && watch_.exchange(kAwake, std::memory_order_seq_cst) == kCall) {
+    if (watch_.load(std::memory_order_seq_cst) == kCall &&
+        watch_.exchange(kAwake, std::memory_order_seq_cst) == kCall) {
       call();
     }
   }

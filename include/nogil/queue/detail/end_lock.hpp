@@ -26,11 +26,9 @@
 #include <atomic>
 #include <cstdint>
 
-#include "nogil/platform/backoff.hpp"
-#include "nogil/platform/chrono.hpp"
 #include "nogil/platform/cpu.hpp"
 #include "nogil/platform/event_count.hpp"
-#include "nogil/platform/wait.hpp"
+#include "nogil/queue/detail/short_sleep.hpp"
 
 namespace nogil::detail {
 
@@ -44,14 +42,10 @@ class EndLock {
  public:
   using Claim = typename platform::BasicEventCount<Platform>::Claim;
 
-  // How long a thread sleeps that may have announced itself too late for the holder of a
-  // lock, who looks for sleepers just before he gives it back. Every later holder sees it.
-  static constexpr std::chrono::microseconds kShortSleep{100};
-
   constexpr EndLock() noexcept = default;
 
   // Takes the lock; the count as its last holder left it.
-  std::uint64_t lock() noexcept {
+  [[gnu::always_inline]] std::uint64_t lock() noexcept {
     const std::uint64_t count = count_.load(std::memory_order_acquire);
     const std::uint32_t me = caller();
     if (owner_.load(std::memory_order_relaxed) == me) {
@@ -122,7 +116,7 @@ class EndLock {
     }
   }
 
-  bool lock_as_owner(std::uint64_t count, std::uint32_t me) noexcept {
+  [[gnu::always_inline]] bool lock_as_owner(std::uint64_t count, std::uint32_t me) noexcept {
     // Not free: T's constructor uses the queue that it is put into.
     if (promised_by_owner_.load(std::memory_order_relaxed) != count) [[unlikely]]
       return false;
@@ -150,11 +144,6 @@ class EndLock {
 
   [[gnu::noinline, gnu::cold]] std::uint64_t lock_slow() noexcept;
 
-  // Looks again, and sleeps for kShortSleep, until taken(). A lock is held for the time of a
-  // move, so mostly a look or two will do.
-  template <class Taken>
-  void wait_until_taken(Taken taken) noexcept;
-
   template <class U>
   using Atomic = typename Platform::template Atomic<U>;
 
@@ -178,7 +167,7 @@ template <class Platform, class Own, std::uint32_t kTurns, class Beside>
 std::uint64_t EndLock<Platform, Own, kTurns, Beside>::lock_slow() noexcept {
   std::uint64_t count = 0;
   std::uint64_t seen = 0;
-  wait_until_taken([&] {
+  wait_until_taken(sleepers_, [&] {
     count = count_.load(std::memory_order_acquire);
     seen = promised_.load(std::memory_order_relaxed);
     return (seen == count || seen == kOwned) &&
@@ -188,29 +177,13 @@ std::uint64_t EndLock<Platform, Own, kTurns, Beside>::lock_slow() noexcept {
   if (seen != kOwned) return count;
   owner_.store(kNobody, std::memory_order_relaxed);
   Platform::heavy_fence();
-  wait_until_taken([&] {
+  wait_until_taken(sleepers_, [&] {
     const std::uint64_t promised = promised_by_owner_.load(std::memory_order_acquire);
     count = count_.load(std::memory_order_acquire);
     return promised == count;
   });
   promised_.store(count + 1, std::memory_order_relaxed);  // unlock() has what must be seen
   return count;
-}
-
-template <class Platform, class Own, std::uint32_t kTurns, class Beside>
-template <class Taken>
-void EndLock<Platform, Own, kTurns, Beside>::wait_until_taken(Taken taken) noexcept {
-  for (;;) {
-    const platform::BasicWait<Platform> wait;
-    platform::BasicBackoff<Platform, platform::LockPolicy> backoff(wait);
-    do {
-      if (taken()) return;
-    } while (backoff.again());
-    const auto key = sleepers_.prepare();
-    if (taken()) return sleepers_.cancel(key);
-    platform::BasicWait<Platform> moment(kShortSleep);
-    sleepers_.wait(key, moment);
-  }
 }
 
 }  // namespace nogil::detail

@@ -76,7 +76,7 @@ class Fifo {
     explicit AtTail(Fifo& queue) noexcept : queue_(queue), first_(queue.tail_.lock()), tail_(first_) {}
     AtTail(const AtTail&) = delete;
     AtTail& operator=(const AtTail&) = delete;
-    ~AtTail() {
+    [[gnu::always_inline]] ~AtTail() {
       if (tail_ != first_) [[likely]]
         queue_.show_tail(first_, tail_);
       else queue_.show_no_put(first_);
@@ -119,7 +119,7 @@ class Fifo {
     explicit AtHead(Fifo& queue) noexcept : AtHead(queue, nullptr) {}
     AtHead(const AtHead&) = delete;
     AtHead& operator=(const AtHead&) = delete;
-    ~AtHead() {
+    [[gnu::always_inline]] ~AtHead() {
       if (item_ == nullptr) return;
       if (unwinding_) [[unlikely]] {
         queue_.leave_to_others(head_);
@@ -363,7 +363,7 @@ class Fifo {
   }
 
   // Gives the lock of the tail back, with more elements, and wakes as many who wait for them.
-  void show_tail(std::uint64_t from, std::uint64_t to) noexcept {
+  [[gnu::always_inline]] void show_tail(std::uint64_t from, std::uint64_t to) noexcept {
     if constexpr (kSmallElement<T>) {
       if (to == from + 1) tail_.beside.latest.show(from, *tail_.own.block->at(from));
     }
@@ -373,7 +373,7 @@ class Fifo {
     else tail_.unlock(from, to);
   }
   // Gives the lock of the head back, with less elements, and wakes as many who wait for room.
-  void show_head(std::uint64_t from, std::uint64_t to) noexcept {
+  [[gnu::always_inline]] void show_head(std::uint64_t from, std::uint64_t to) noexcept {
     Platform::light_fence();
     if (head_.is_awaited() || head_.own.not_full.waiting() != 0) [[unlikely]]
       show_and_wake(head_, head_.own.not_full, from, to, to - from);
@@ -466,7 +466,7 @@ void Fifo<T, Platform, kTurns>::set_limit(std::uint64_t limit, Note&& note) noex
   note();
   if (shut()) return;
   tail_.own.limit.store(limit, std::memory_order_relaxed);
-  Platform::heavy_fence();  // against that of wait_until()
+  Platform::light_fence();  // against the heavy one of wait_until()
   head_.own.not_full.claim(platform::kEveryone).wake();
 }
 
@@ -483,7 +483,7 @@ void Fifo<T, Platform, kTurns>::shut_down(bool immediate, BeforeShowing&& before
     head_.own.known_tail = tail;
   }
   const auto joiners = before_showing(tail, tail - dropped.head);
-  Platform::heavy_fence();
+  Platform::light_fence();
   const auto next_putter = tail_.claim_sleeper();
   const auto next_taker = head_.claim_sleeper();
   const auto takers = tail_.own.not_empty.claim(platform::kEveryone);

@@ -19,10 +19,8 @@
 #include <atomic>
 #include <cstdint>
 
-#include "nogil/platform/backoff.hpp"
-#include "nogil/platform/chrono.hpp"
 #include "nogil/platform/event_count.hpp"
-#include "nogil/platform/wait.hpp"
+#include "nogil/queue/detail/short_sleep.hpp"
 
 namespace nogil::detail {
 
@@ -30,10 +28,6 @@ template <class Platform>
 class IndexLock {
  public:
   using Claim = typename platform::BasicEventCount<Platform>::Claim;
-
-  // How long a thread sleeps that may have announced itself too late for the holder of a
-  // lock, who looks for sleepers just before he gives it back. Every later holder sees it.
-  static constexpr std::chrono::microseconds kShortSleep{100};
 
   constexpr IndexLock() noexcept = default;
 
@@ -71,10 +65,6 @@ class IndexLock {
   //
   //   bit  0       held
   //   bits 1..63   count
-  //
-  // A lock is held for the time of a move, so a thread that wants it looks again for a
-  // while. If it does sleep, then for kShortSleep only: the holder may have looked for
-  // sleepers before this one announced itself. Later holders will see it, and wake it.
   static constexpr std::uint64_t kHeld = 1;
   static constexpr std::uint64_t kOne = 2;
 
@@ -86,24 +76,13 @@ class IndexLock {
 
 template <class Platform>
 std::uint64_t IndexLock<Platform>::lock_slow() noexcept {
-  for (;;) {
-    platform::BasicWait<Platform> wait;
-    platform::BasicBackoff<Platform, platform::LockPolicy> backoff(wait);
-    do {
-      std::uint64_t seen = state_.load(std::memory_order_relaxed);
-      if ((seen & kHeld) == 0 &&
-          state_.compare_exchange_weak(seen, seen | kHeld, std::memory_order_acquire, std::memory_order_relaxed)) {
-        return seen / kOne;
-      }
-    } while (backoff.again());
-    const auto key = sleepers_.prepare();
-    if (view().held) {
-      platform::BasicWait<Platform> moment(kShortSleep);
-      sleepers_.wait(key, moment);
-    } else {
-      sleepers_.cancel(key);
-    }
-  }
+  std::uint64_t seen = 0;
+  wait_until_taken(sleepers_, [&] {
+    seen = state_.load(std::memory_order_relaxed);
+    return (seen & kHeld) == 0 &&
+           state_.compare_exchange_strong(seen, seen | kHeld, std::memory_order_acquire, std::memory_order_relaxed);
+  });
+  return seen / kOne;
 }
 
 }  // namespace nogil::detail

@@ -31,7 +31,7 @@ class Latest {
     std::memcpy(&bytes, &item, sizeof item);
     Copy& copy = copies_[number % 2];
     copy.bytes.store(bytes, std::memory_order_release);
-    copy.count.store(number + 1, std::memory_order_release);
+    copy.count.store(number + 1, std::memory_order_relaxed);  // what is read of it, the tail's count orders
   }
 
   // Copies the element with this number to `place`, if it is here. The caller has seen the count
@@ -39,7 +39,7 @@ class Latest {
   // is none.
   bool see(std::uint64_t number, void* place) const noexcept {
     const Copy& copy = copies_[number % 2];
-    if (copy.count.load(std::memory_order_acquire) != number + 1) return false;
+    if (copy.count.load(std::memory_order_relaxed) != number + 1) return false;
     const std::uint64_t bytes = copy.bytes.load(std::memory_order_acquire);
     std::memcpy(place, &bytes, sizeof(T));
     return true;

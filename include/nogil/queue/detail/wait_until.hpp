@@ -7,6 +7,7 @@
 #include "nogil/platform/backoff.hpp"
 #include "nogil/platform/event_count.hpp"
 #include "nogil/platform/wait.hpp"
+#include "nogil/queue/detail/short_sleep.hpp"
 
 namespace nogil::detail {
 
@@ -30,7 +31,7 @@ template <class Platform, class Lock, class Ready>
       return true;
     }
     if (!held) return sleepers.wait(key, wait);
-    platform::BasicWait<Platform> moment(Lock::kShortSleep);
+    platform::BasicWait<Platform> moment(kShortSleep);
     sleepers.wait(key, moment);
     return !wait.over();
   }

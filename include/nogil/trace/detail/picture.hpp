@@ -54,6 +54,7 @@ struct Process {
 struct Picture {
   std::int64_t length = 0;  // ns
   std::uint64_t dropped = 0;
+  std::size_t left_out = 0;  // rows
   std::vector<Process> processes;
 };
 
@@ -104,9 +105,29 @@ inline std::string seconds(std::int64_t ns) {
   return fixed(static_cast<double>(ns) / 1e9, 2) + " s";
 }
 
-inline std::string dropped_note(const Picture& picture) {
-  if (picture.dropped == 0) return {};
-  return std::to_string(picture.dropped) + " records are missing: there was no room (trace::Options::memory)";
+// What the picture does not show, or nothing.
+inline std::string missing_note(const Picture& picture) {
+  std::string note;
+  if (picture.dropped != 0) {
+    note = std::to_string(picture.dropped) + " records are missing: there was no room (trace::Options::memory)";
+  }
+  if (picture.left_out != 0) {
+    note += (note.empty() ? "" : "; ") + std::to_string(picture.left_out) + " more rows: write_json() has them all";
+  }
+  return note;
+}
+
+inline constexpr std::size_t kMostRows = 60;
+
+// Keeps the first rows, so that one can still see them all at once.
+inline void keep_rows(Picture& picture, std::size_t most) {
+  for (Process& process : picture.processes) {
+    const std::size_t kept = process.rows.size() < most ? process.rows.size() : most;
+    picture.left_out += process.rows.size() - kept;
+    process.rows.erase(process.rows.begin() + static_cast<std::ptrdiff_t>(kept), process.rows.end());
+    most -= kept;
+  }
+  std::erase_if(picture.processes, [](const Process& process) { return process.rows.empty(); });
 }
 
 // Throws std::system_error.
@@ -140,6 +161,7 @@ class PictureReader {
     for (Process& process : processes) {
       if (process.name.empty()) process.name = "process";
       std::erase_if(process.rows, [](const Row& row) { return only_idle(row); });
+      add_tasks(process);
       sort(process.rows, [](const Row& a, const Row& b) { return a.lane < b.lane; });
       for (Row& row : process.rows) finish(process, row);
     }
@@ -148,6 +170,8 @@ class PictureReader {
   }
 
  private:
+  static constexpr std::size_t kMostTasks = 50;
+
   struct Death {
     std::uint64_t pid;
     std::int64_t when;
@@ -233,6 +257,34 @@ class PictureReader {
       if (item.kind != TraceKind::kIdle) return false;
     }
     return true;
+  }
+
+  // Coroutines take turns in one thread. So each task of a loop gets a row of its own, below
+  // those of threads, where it waits from the end of a step to the next one: as long as there
+  // are not too many.
+  static void add_tasks(Process& process) {
+    constexpr std::uint64_t kTasks = std::uint64_t{1} << 32;
+    std::vector<Row> tasks;
+    for (const Row& row : process.rows) {
+      const std::size_t first = tasks.size();
+      for (const Item& item : row.items) {
+        if (item.kind != TraceKind::kStep) continue;
+        std::size_t at = first;
+        while (at < tasks.size() && tasks[at].lane != kTasks * row.lane + item.number) ++at;
+        if (at == tasks.size()) {
+          if (at == kMostTasks) return;
+          const std::string name = item.name.empty() ? "Task-" + std::to_string(item.number) : item.name;
+          tasks.push_back({kTasks * row.lane + item.number, process.pid, 0, name, {}});
+        }
+        Row& task = tasks[at];
+        if (!task.items.empty() && task.items.back().end != Record::kOpen) {
+          task.items.push_back({TraceKind::kWait, task.items.back().end, item.begin, 0, "waits", {}});
+        }
+        task.items.push_back(item);
+        task.items.back().name = "runs";
+      }
+    }
+    for (Row& task : tasks) process.rows.push_back(std::move(task));
   }
 
   // Open spans end with their process, or with the trace.

@@ -59,7 +59,7 @@ class SvgWriter {
         y += kRow;
       }
     }
-    if (picture_.dropped != 0) words(kMargin, bottom + 38, "", dropped_note(picture_));
+    words(kMargin, bottom + 38, "", missing_note(picture_));
     return std::move(out_) + "</svg>\n";
   }
 
@@ -210,7 +210,8 @@ class SvgWriter {
 };
 
 template <class = void>
-std::string svg_of(const Picture& picture, std::string_view title) {
+std::string svg_of(Picture picture, std::string_view title) {
+  keep_rows(picture, kMostRows);
   return SvgWriter<>(picture).write(title);
 }
 

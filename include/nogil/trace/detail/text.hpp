@@ -54,7 +54,7 @@ class TextWriter {
       legend += (legend.empty() ? "" : "  ") + std::string(1, style.glyph) + ' ' + style.meaning;
     }
     if (!legend.empty()) out += margin + legend + '\n';
-    if (picture_.dropped != 0) out += dropped_note(picture_) + '\n';
+    if (const std::string note = missing_note(picture_); !note.empty()) out += note + '\n';
     return out;
   }
 
@@ -109,7 +109,8 @@ class TextWriter {
 };
 
 template <class = void>
-std::string text_of(const Picture& picture, std::size_t width) {
+std::string text_of(Picture picture, std::size_t width) {
+  keep_rows(picture, kMostRows);
   return TextWriter<>(picture, width).write();
 }
 
