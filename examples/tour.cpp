@@ -305,11 +305,11 @@ int compare(const CommandLine& line) {
 
   Words common{"--scale", tour::fixed(line.options.scale, 6)};
   if (line.options.threads > 0) common.insert(common.end(), {"--threads", std::to_string(line.options.threads)});
-  tour::Seconds expected(0), done(0);
+  tour::Seconds expected(0);
   for (const Demo* demo : demos) expected += tour::Seconds(2.5 * demo->about.seconds * line.options.scale + 0.2);
 
-  tour::Run progress(line.options);
-  const tour::StatusLine status(progress, "compare", expected);
+  const tour::Run none(line.options);  // so the status line goes by time
+  const tour::StatusLine status(none, "compare", expected);
   print_comparison("", {"PYTHON", "", "C++", "", "FASTER", ""}, "");
   print_comparison("NAME", {"wall", "CPU", "wall", "CPU", "wall", "CPU"}, "RESULTS");
   bool all_equal = true;
@@ -321,15 +321,12 @@ int compare(const CommandLine& line) {
       continue;
     }
     const std::chrono::seconds patience(120 + static_cast<int>(30 * about.seconds * line.options.scale));
-    const auto outcome_of = [&](Words words, double share) {
+    const auto outcome_of = [&](Words words) {
       words.insert(words.end(), common.begin(), common.end());
-      const tour::Outcome outcome = tour::run_program(words, patience);
-      done += tour::Seconds(share * (2.5 * about.seconds * line.options.scale + 0.2));
-      progress.progress(done / expected);
-      return outcome;
+      return tour::run_program(words, patience);
     };
-    const tour::Outcome py = outcome_of({python, script}, 0.6);
-    const tour::Outcome cpp = outcome_of({"/proc/self/exe", "run", about.id}, 0.4);
+    const tour::Outcome py = outcome_of({python, script});
+    const tour::Outcome cpp = outcome_of({"/proc/self/exe", "run", about.id});
     tour::Agreement agreement = tour::agreement(py, cpp);
     if (!py.ok) agreement = {false, "Python FAILED: " + py.trouble};
     if (!cpp.ok) agreement = {false, "C++ FAILED: " + cpp.trouble};

@@ -1,12 +1,15 @@
 // Pools side by side: nogil, a queue with a mutex and a condition, Asio, oneTBB, std::async.
 
 #include <benchmark/benchmark.h>
+#include <time.h>
 
 #include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <filesystem>
+#include <string>
 #include <thread>
 #include <utility>
 #include <vector>

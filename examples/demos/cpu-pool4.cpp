@@ -73,7 +73,7 @@ void cpu_pool4(tour::Run& run) {
   const tour::Stopwatch in_processes;
   Results by_processes;
   {
-    nogil::mp::Pool pool(count);  // with Pool(4) as pool:
+    nogil::mp::Pool pool(static_cast<std::size_t>(count));  // with Pool(4) as pool:
     by_processes = pool.map(task, numbers);
   }
   report(tour::text("Pool(", count, ")"), in_processes, by_processes);

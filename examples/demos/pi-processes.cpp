@@ -57,7 +57,7 @@ void pi_processes(tour::Run& run) {
   }
   const int workers = run.threads(2);
   const tour::Stopwatch watch;
-  nogil::mp::Pool pool(workers);
+  nogil::mp::Pool pool(static_cast<std::size_t>(workers));
   add_up(tour::text("Pool(", workers, ")"), watch, pool.map(area, args));
 
   if (n == 5'000'000) run.expect("pi", with_pools, "3.1415926532923013");

@@ -46,7 +46,7 @@ std::uint64_t modulo_prime(const std::string& digits) {
 
 void pool_factorial(tour::Run& run) {
   const std::vector<int> numbers{100, 200, 300};
-  nogil::mp::Pool pool(run.threads(3));  // with Pool(3) as pool:
+  nogil::mp::Pool pool(static_cast<std::size_t>(run.threads(3)));  // with Pool(3) as pool:
   const std::vector<std::string> results = pool.map(factorial, numbers);
 
   std::string digits;

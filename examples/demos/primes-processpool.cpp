@@ -86,10 +86,10 @@ long compare(tour::Run& run, const std::string& test, IsPrime is_prime, long rou
   };
   time("a loop", [&] { return alone(numbers, is_prime); });
   time(tour::text("Pool(", cores, ") made each time, map"), [&] {
-    nogil::mp::Pool pool(cores);
+    nogil::mp::Pool pool(static_cast<std::size_t>(cores));
     return by_pool(pool, numbers, is_prime, 0);
   });
-  nogil::mp::Pool pool(cores);
+  nogil::mp::Pool pool(static_cast<std::size_t>(cores));
   time(tour::text("Pool(", cores, "), map"), [&] { return by_pool(pool, numbers, is_prime, 0); });
   time(tour::text("Pool(", cores, "), map, chunksize = 1"), [&] { return by_pool(pool, numbers, is_prime, 1); });
   return right;

@@ -2,6 +2,7 @@
 
 #pragma once
 
+#include "nogil/asyncio.hpp"
 #include "nogil/futures.hpp"
 #include "nogil/multiprocessing.hpp"
 #include "nogil/queue.hpp"

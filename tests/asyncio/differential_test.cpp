@@ -6,8 +6,10 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <random>
 #include <sstream>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "asyncio/support/scenario.hpp"
@@ -24,8 +26,12 @@ Statement with(std::string op, int a, const Blocks&... blocks) {
   (statement.blocks.push_back(blocks), ...);
   return statement;
 }
-Statement sleeps(int seconds) { return {"sleep", seconds}; }
-Statement fails() { return {"raise"}; }
+Statement sleeps(int seconds) {
+  return {"sleep", seconds};
+}
+Statement fails() {
+  return {"raise"};
+}
 
 std::vector<Program> by_hand() {
   std::vector<Program> all;
@@ -35,8 +41,9 @@ std::vector<Program> by_hand() {
                  {with("spawn", 1, Block{with("lock", 0, Block{sleeps(1)})}), sleeps(1), {"cancel", 1}},
                  {sleeps(0), with("lock", 0, Block{})}});
   // gather: the first error wakes; the rest goes on.
-  all.push_back({{with("catch", 0, Block{with("gather", 0, Block{sleeps(2)}, Block{sleeps(1), fails()}, Block{sleeps(3)})}),
-                  sleeps(5)}});
+  all.push_back(
+      {{with("catch", 0, Block{with("gather", 0, Block{sleeps(2)}, Block{sleeps(1), fails()}, Block{sleeps(3)})}),
+        sleeps(5)}});
   // Timeouts in timeouts, of the same moment and of none.
   const Statement quick = with("catch", 0, Block{with("timeout", 1, Block{sleeps(5)})});
   all.push_back({{with("catch", 0, Block{with("timeout", 2, Block{quick, sleeps(5)})}),
@@ -45,13 +52,17 @@ std::vector<Program> by_hand() {
                   with("catch", 0, Block{with("wait_for", 0, Block{sleeps(1)})})}});
   // Groups: a failure in the inner one, then in the outer one.
   const Statement inner = with("group", 0, Block{sleeps(9)}, Block{sleeps(1), fails()}, Block{sleeps(7)});
-  all.push_back({{with("catch", 0,
-                       Block{with("group", 0, Block{with("catch", 0, Block{inner}), sleeps(1), fails()}, Block{sleeps(8)})}),
-                  sleeps(1)}});
+  all.push_back(
+      {{with("catch", 0,
+             Block{with("group", 0, Block{with("catch", 0, Block{inner}), sleeps(1), fails()}, Block{sleeps(8)})}),
+        sleeps(1)}});
   // A group that is cancelled from outside, with an error of its own.
-  all.push_back({{with("spawn", 0, Block{with("catch", 0, Block{with("group", 0, Block{sleeps(9)}, Block{sleeps(2), fails()})}),
-                                         sleeps(1)}),
-                  sleeps(2), {"cancel", 0}, {"join", 0}}});
+  all.push_back(
+      {{with("spawn", 0,
+             Block{with("catch", 0, Block{with("group", 0, Block{sleeps(9)}, Block{sleeps(2), fails()})}), sleeps(1)}),
+        sleeps(2),
+        {"cancel", 0},
+        {"join", 0}}});
   // A barrier that is used by more than it holds.
   const Statement arrives{"barrier", 0};
   all.push_back({{arrives}, {arrives}, {arrives}, {sleeps(0), arrives}, {arrives}});
@@ -105,7 +116,7 @@ std::vector<std::string> logs_of_python(const std::vector<Program>& programs) {
     }
     if (!logs.empty()) break;
   }
-  if (std::getenv("KEEP") == nullptr) std::filesystem::remove(input);
+  std::filesystem::remove(input);
   return logs;
 }
 
@@ -120,7 +131,9 @@ void compare(const std::vector<Program>& programs) {
   set_excepthook(nullptr);
 }
 
-TEST(Differential, what_is_written_by_hand_happens_as_in_python) { compare(by_hand()); }
+TEST(Differential, what_is_written_by_hand_happens_as_in_python) {
+  compare(by_hand());
+}
 
 TEST(Differential, what_is_made_at_random_happens_as_in_python) {
   std::vector<Program> programs;

@@ -41,8 +41,9 @@ TEST(AsyncEvent, does_not_make_wait_when_it_is_set) {
   const auto amain = []() -> Coro<> {
     Event event;
     event.set();
-    bool other_ran = false;
-    get_running_loop().call_soon([&other_ran] { other_ran = true; });
+    static bool other_ran;
+    other_ran = false;
+    get_running_loop().call_soon([] { other_ran = true; });
     EXPECT_TRUE(co_await event.wait());
     EXPECT_FALSE(other_ran);
     event.clear();

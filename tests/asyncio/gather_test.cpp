@@ -53,8 +53,9 @@ TEST(Gather, gives_a_vector_for_a_range_and_nothing_for_one_of_void) {
 
 TEST(Gather, of_nothing_does_not_wait) {
   const auto amain = []() -> Coro<> {
-    bool other_ran = false;
-    get_running_loop().call_soon([&other_ran] { other_ran = true; });
+    static bool other_ran;
+    other_ran = false;
+    get_running_loop().call_soon([] { other_ran = true; });
     EXPECT_EQ(co_await gather(), std::tuple<>());
     EXPECT_TRUE((co_await gather(std::vector<Coro<int>>())).empty());
     EXPECT_FALSE(other_ran);
@@ -145,7 +146,9 @@ TEST(Gather, throws_when_one_of_its_tasks_is_cancelled_and_is_not_cancelled_itse
   in_virtual_time(amain());
 }
 
-Coro<> gathers(Task<int> a, Task<int> b) { co_await gather(a, b); }
+Coro<> gathers(Task<int> a, Task<int> b) {
+  co_await gather(a, b);
+}
 
 TEST(Gather, cancels_all_when_it_is_cancelled) {
   const auto amain = []() -> Coro<> {
@@ -220,13 +223,16 @@ TEST(GatherSettled, takes_ranges) {
   in_virtual_time(amain());
 }
 
-Coro<> settles(Task<int> a, Task<int> b) { co_await gather_settled(a, b); }
+Coro<> settles(Task<int> a, Task<int> b) {
+  co_await gather_settled(a, b);
+}
 
 TEST(GatherSettled, waits_for_all_when_it_is_cancelled) {
   static Log log;
   log.clear();
   const auto amain = []() -> Coro<> {
-    const Task<> outer = create_task(settles(create_task(reluctant(log, "a", 1s)), create_task(reluctant(log, "b", 2s))));
+    const Task<> outer =
+        create_task(settles(create_task(reluctant(log, "a", 1s)), create_task(reluctant(log, "b", 2s))));
     co_await rounds(3);
     outer.cancel();
     EXPECT_TRUE(co_await ends_cancelled(outer));

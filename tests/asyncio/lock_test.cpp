@@ -27,8 +27,9 @@ Coro<> holds(Lock& lock, Log& log, std::string name, int keeps = 1) {
 TEST(AsyncLock, is_taken_at_once_when_it_is_free) {
   const auto amain = []() -> Coro<> {
     Lock lock;
-    bool other_ran = false;
-    get_running_loop().call_soon([&other_ran] { other_ran = true; });
+    static bool other_ran;
+    other_ran = false;
+    get_running_loop().call_soon([] { other_ran = true; });
     EXPECT_TRUE(co_await lock.acquire());
     EXPECT_TRUE(lock.locked());
     EXPECT_FALSE(lock.try_acquire());

@@ -5,39 +5,21 @@
 
 #include <gtest/gtest.h>
 
-#include <array>
-#include <cstdio>
-#include <filesystem>
 #include <string>
 #include <utility>
-#include <vector>
 
+#include "asyncio/support/beside_cpython.hpp"
 #include "nogil/asyncio/run.hpp"
 #include "nogil/asyncio/sleep.hpp"
-#include "support/watchdog.hpp"
 
 namespace nogil::asyncio {
 namespace {
 
 using namespace std::chrono_literals;
 
-std::vector<std::string> g_log;
-
-void note(const std::string& text) {
-  g_log.push_back(text);
-}
-std::string text_of(bool value) {
-  return value ? "True" : "False";
-}
-std::string text_of(int value) {
-  return std::to_string(value);
-}
-template <class... Values>
-void note_all(Values... values) {
-  std::string text;
-  ((text += (text.empty() ? "" : " ") + text_of(values)), ...);
-  note(text);
-}
+using testing::note;
+using testing::note_all;
+using testing::text_of;
 
 Coro<> worker(std::string name, int rounds) {
   for (int i = 0; i < rounds; ++i) {
@@ -195,14 +177,10 @@ Coro<> self_cancel() {
   note_all(left, me.uncancel());
 }
 
-std::string our_logs() {
-  std::string logs;
-  const auto play = [&logs](const char* name, Coro<> scenario) {
-    g_log.clear();
-    run(std::move(scenario));
-    logs += std::string("== ") + name + "\n";
-    for (const std::string& line : g_log) logs += line + "\n";
-  };
+TEST(AsyncioOrder, is_that_of_cpython) {
+  const std::string theirs = testing::logs_of_cpython("order.py");
+  if (theirs.empty()) GTEST_SKIP() << "no python3 of version 3.11 or later";
+  testing::Play play;
   play("soon_and_tasks", soon_and_tasks());
   play("hops", hops());
   play("timers", timers());
@@ -211,24 +189,7 @@ std::string our_logs() {
   play("cancel_early", cancel_early());
   play("refuse", refuse());
   play("self_cancel", self_cancel());
-  return logs;
-}
-
-// What CPython says; empty if there is none.
-std::string their_logs() {
-  const auto script = std::filesystem::path(__FILE__).parent_path() / "python" / "order.py";
-  std::FILE* const output = ::popen(("python3 '" + script.string() + "' 2>/dev/null").c_str(), "r");
-  if (output == nullptr) return "";
-  std::string logs;
-  std::array<char, 4096> part;
-  while (const std::size_t got = std::fread(part.data(), 1, part.size(), output)) logs.append(part.data(), got);
-  return ::pclose(output) == 0 ? logs : "";
-}
-
-TEST(AsyncioOrder, is_that_of_cpython) {
-  const std::string theirs = their_logs();
-  if (theirs.empty()) GTEST_SKIP() << "no python3 of version 3.11 or later";
-  EXPECT_EQ(our_logs(), theirs);
+  EXPECT_EQ(play.logs, theirs);
 }
 
 }  // namespace

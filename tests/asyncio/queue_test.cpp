@@ -62,8 +62,9 @@ TYPED_TEST(AnyAsyncQueue, is_never_full_without_a_bound) {
 TYPED_TEST(AnyAsyncQueue, gives_at_once_what_is_there) {
   const auto amain = []() -> Coro<> {
     TypeParam queue(1);
-    bool other_ran = false;
-    get_running_loop().call_soon([&other_ran] { other_ran = true; });
+    static bool other_ran;
+    other_ran = false;
+    get_running_loop().call_soon([] { other_ran = true; });
     co_await queue.put(7);
     EXPECT_EQ(co_await queue.get(), 7);
     EXPECT_FALSE(other_ran);

@@ -21,7 +21,9 @@ std::string name_of(const std::exception& error) {
   return "another error";
 }
 
-std::string child_name(const std::string& name, std::size_t number) { return name + "." + std::to_string(number); }
+std::string child_name(const std::string& name, std::size_t number) {
+  return name + "." + std::to_string(number);
+}
 
 Coro<> run_children(World& world, const std::string& name, const Statement& statement) {
   std::vector<Coro<>> children;

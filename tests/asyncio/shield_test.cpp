@@ -29,7 +29,9 @@ TEST(Shield, gives_the_result_or_throws_the_error) {
   in_virtual_time(amain());
 }
 
-Coro<int> shields(Task<int> task) { co_return co_await shield(task); }
+Coro<int> shields(Task<int> task) {
+  co_return co_await shield(task);
+}
 
 TEST(Shield, keeps_a_cancellation_from_the_task) {
   const auto amain = []() -> Coro<> {

@@ -91,7 +91,9 @@ TEST(WaitFor, throws_what_comes_instead_of_a_cancellation) {
   in_virtual_time(amain(instead));
 }
 
-Coro<int> waits_for(Task<int> task, std::chrono::milliseconds time) { co_return co_await wait_for(task, time); }
+Coro<int> waits_for(Task<int> task, std::chrono::milliseconds time) {
+  co_return co_await wait_for(task, time);
+}
 
 TEST(WaitFor, that_is_cancelled_cancels_what_it_waits_for) {
   const auto amain = []() -> Coro<> {

@@ -140,7 +140,9 @@ TEST(WaitForTasks, of_none_is_an_error) {
   in_virtual_time(amain());
 }
 
-Coro<> waits(std::vector<Task<int>> tasks) { co_await asyncio::wait(tasks, 1h); }
+Coro<> waits(std::vector<Task<int>> tasks) {
+  co_await asyncio::wait(tasks, 1h);
+}
 
 TEST(WaitForTasks, that_is_cancelled_leaves_the_tasks_alone) {
   const auto amain = []() -> Coro<> {

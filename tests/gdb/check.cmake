@@ -34,7 +34,7 @@ foreach(object IN LISTS objects)
 endforeach()
 
 list(APPEND commands -ex "break look_at_task" -ex "continue" -ex "print task")
-list(APPEND objects "task|nogil::asyncio::Task<int> 'Masha' (waiting|ready)")
+list(APPEND objects "task|nogil::asyncio::Task<int> 'Masha' [wr]")
 
 execute_process(COMMAND ${GDB} -nx -batch ${load} ${commands} ${PROGRAM} OUTPUT_VARIABLE said ERROR_VARIABLE complaint
                 TIMEOUT 50)

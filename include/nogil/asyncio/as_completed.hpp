@@ -108,7 +108,8 @@ using GetCompleted = QueueGet<Owned<TaskBase>, FifoBag<Owned<TaskBase>>>;
 template <class T>
 class [[nodiscard]] NextCompleted : public GetCompleted {
  public:
-  explicit NextCompleted(Owned<CompletedQueue> queue) noexcept : GetCompleted(queue->done()), queue_(std::move(queue)) {}
+  explicit NextCompleted(Owned<CompletedQueue> queue) noexcept
+      : GetCompleted(queue->done()), queue_(std::move(queue)) {}
 
   T await_resume() {
     const Owned<TaskBase> task = GetCompleted::await_resume();

@@ -53,13 +53,11 @@ class Condition : private detail::ConditionCore {
   // The same until the predicate says true: called with the lock held, by the task. Gives
   // its last value; throws what it throws, with the lock held.
   template <class Predicate>
-  requires std::is_invocable_v<Predicate&>
-  detail::ConditionWaitFor<Predicate> wait(Predicate predicate) {
+  requires std::is_invocable_v<Predicate&> detail::ConditionWaitFor<Predicate> wait(Predicate predicate) {
     return {*this, *lock_, std::move(predicate)};
   }
   template <class Predicate>
-  requires std::is_invocable_v<Predicate&>
-  detail::ConditionWaitFor<Predicate> wait_for(Predicate predicate) {
+  requires std::is_invocable_v<Predicate&> detail::ConditionWaitFor<Predicate> wait_for(Predicate predicate) {
     return {*this, *lock_, std::move(predicate)};
   }
 

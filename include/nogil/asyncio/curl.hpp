@@ -88,6 +88,8 @@ class CurlSession final : public Pooled, private LoopBound, private Timer {
     ::curl_multi_setopt(multi_, CURLMOPT_TIMERDATA, this);
   }
 
+  ~CurlSession() override { clean_up(); }
+
   void add_ref() noexcept { ++owners_; }
   void drop() noexcept {
     if (--owners_ == 0) delete this;
@@ -136,8 +138,6 @@ class CurlSession final : public Pooled, private LoopBound, private Timer {
     Events ready_ = 0;
     bool watched_ = false;
   };
-
-  ~CurlSession() override { clean_up(); }
 
   void act(curl_socket_t fd, int what) noexcept;
 

@@ -51,7 +51,9 @@ inline Connection make_connection(platform::Fd fd, const StreamOptions& options)
   platform::throw_errno(asked.c_str(), error);
 }
 
-inline Coro<Connection> connect(SocketAddress address, StreamOptions options) {
+// Coroutines that are no templates are compiled by every file that includes them.
+template <class = void>
+Coro<Connection> connect(SocketAddress address, StreamOptions options) {
   platform::Fd fd = make_socket(address.family());
   if (::connect(fd.get(), address.get(), address.size) != 0) {
     if (errno != EINPROGRESS && errno != EINTR) throw_connect(address, errno);
@@ -64,17 +66,20 @@ inline Coro<Connection> connect(SocketAddress address, StreamOptions options) {
     if (error != 0) throw_connect(address, error);
   }
   set_no_delay(fd.get(), address.family());
-  co_return make_connection(std::move(fd), options);
+  Connection made = make_connection(platform::Fd(fd.release()), options);
+  co_return made;  // g++ 11 takes a local only, in a template
 }
 
 }  // namespace detail
 
-inline Coro<Connection> open_connection(std::string host, int port, StreamOptions options = {}) {
+template <class = void>
+Coro<Connection> open_connection(std::string host, int port, StreamOptions options = {}) {
   const std::vector<detail::SocketAddress> addresses = co_await detail::resolve(std::move(host), port, 0);
   std::exception_ptr last;
   for (const detail::SocketAddress& address : addresses) {
     try {
-      co_return co_await detail::connect(address, options);
+      Connection connection = co_await detail::connect(address, options);
+      co_return connection;
     } catch (const std::system_error&) {
       last = std::current_exception();
     }
@@ -82,8 +87,11 @@ inline Coro<Connection> open_connection(std::string host, int port, StreamOption
   std::rethrow_exception(last);
 }
 
-inline Coro<Connection> open_unix_connection(std::string path, StreamOptions options = {}) {
-  co_return co_await detail::connect(detail::SocketAddress::unix_path(path), options);
+template <class = void>
+Coro<Connection> open_unix_connection(std::string path, StreamOptions options = {}) {
+  const detail::SocketAddress address = detail::SocketAddress::unix_path(path);
+  Connection connection = co_await detail::connect(address, options);
+  co_return connection;
 }
 
 }  // namespace nogil::asyncio

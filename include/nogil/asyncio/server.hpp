@@ -50,7 +50,9 @@ class [[nodiscard]] ServerOver : public ListedWaiter {
   Owned<ServerState> server_;
 };
 
-inline Coro<> serve_forever(Owned<ServerState> server) {
+// A template, so that only who calls it compiles it.
+template <class = void>
+Coro<> serve_forever(Owned<ServerState> server) {
   if (server->being_served) throw RuntimeError("the server is already being awaited on serve_forever()");
   if (!server->listening()) throw RuntimeError("the server is closed");
   server->being_served = true;
@@ -100,7 +102,10 @@ class [[nodiscard]] Server {
 
   // Waits until it is cancelled or closed; then closes it and its connections, and throws
   // CancelledError. RuntimeError if it is closed already, or somebody waits here.
-  Coro<> serve_forever() const { return detail::serve_forever(shared()); }
+  template <class = void>
+  Coro<> serve_forever() const {
+    return detail::serve_forever(shared());
+  }
 
  private:
   detail::ServerState& state() const {

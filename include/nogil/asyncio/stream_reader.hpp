@@ -35,7 +35,7 @@ namespace detail {
 inline constexpr std::size_t kWholeStream = std::numeric_limits<std::size_t>::max();
 
 // The separator of readuntil() is looked for up to here, unless said otherwise.
-inline constexpr std::size_t kStreamLimit = 64 * 1024;
+inline constexpr std::size_t kStreamLimit = std::size_t{64} * 1024;
 
 // Whatever has come, but not more than `most`; kWholeStream: all that comes.
 class [[nodiscard]] ReadSome : public StreamRead {

@@ -108,7 +108,7 @@ struct Spawned {
                           (command.has_folder ? ", or no folder " + command.folder : std::string()));
 }
 
-inline Spawned spawn(Command command) {
+inline Spawned spawn(Command& command) {
   LoopCore& loop = running_loop();
   SpawnActions actions;
   std::optional<PipeEnds> pipes[3];
@@ -148,7 +148,7 @@ inline Spawned spawn(Command command) {
 
 }  // namespace detail
 
-class [[nodiscard]] Process {
+class Process {
  public:
   explicit Process(detail::Spawned spawned)
       : state_(std::move(spawned.state)),
@@ -179,6 +179,7 @@ class [[nodiscard]] Process {
   // Writes the input, closes that pipe, reads all from the others and waits until it ends.
   // That it reads less than it was given is no error. Cancelled: what has come so far stays
   // in the streams. The Process must stay until this is over.
+  template <class = void>
   Coro<Output> communicate(std::string input = {}) {
     if (has(in_)) {
       in_.write(input);
@@ -234,8 +235,12 @@ class [[nodiscard]] Process {
 
 namespace detail {
 
-inline Coro<Process> create_subprocess(Command command) {
-  co_return Process(spawn(std::move(command)));
+// Templates, so that only who calls them compiles them.
+template <class = void>
+Coro<Process> create_subprocess(Command command) {
+  Spawned spawned = spawn(command);
+  Process process(std::move(spawned));
+  co_return process;  // g++ 11 takes a local only, in a template
 }
 
 template <class... Args>
@@ -256,15 +261,18 @@ requires detail::kAreTexts<Args...> Coro<Process> create_subprocess_exec(std::st
                                                                          const Args&... args) {
   return create_subprocess_exec(SubprocessOptions(), program, args...);
 }
-inline Coro<Process> create_subprocess_exec(const SubprocessOptions& options, std::vector<std::string> arguments) {
+template <class = void>
+Coro<Process> create_subprocess_exec(const SubprocessOptions& options, std::vector<std::string> arguments) {
   return detail::create_subprocess(detail::Command(options, std::move(arguments)));
 }
 
 // Has /bin/sh execute a line: make sure that nobody else can write parts of it.
-inline Coro<Process> create_subprocess_shell(const SubprocessOptions& options, std::string_view line) {
+template <class = void>
+Coro<Process> create_subprocess_shell(const SubprocessOptions& options, std::string_view line) {
   return create_subprocess_exec(options, "/bin/sh", "-c", line);
 }
-inline Coro<Process> create_subprocess_shell(std::string_view line) {
+template <class = void>
+Coro<Process> create_subprocess_shell(std::string_view line) {
   return create_subprocess_shell(SubprocessOptions(), line);
 }
 

@@ -153,8 +153,8 @@ class TaskGroup {
   detail::LinkList<Member> members_;
   std::vector<std::exception_ptr> errors_;
   detail::GroupWaiter* waiter_ = nullptr;
-  bool exiting_ = false;          // the body has ended
-  bool aborting_ = false;         // all are cancelled
+  bool exiting_ = false;           // the body has ended
+  bool aborting_ = false;          // all are cancelled
   bool parent_cancelled_ = false;  // by the group
 };
 
@@ -267,8 +267,8 @@ inline constexpr bool kIsScoped<Scoped<T>> = true;
 
 // Runs body(group), and waits until all that it has begun is done. Gives what the body gives.
 template <class F>
-requires std::is_invocable_v<std::decay_t<F>&, TaskGroup&>
-auto task_group(F&& body) {
+requires std::is_invocable_v < std::decay_t<F>
+&, TaskGroup& > auto task_group(F&& body) {
   using Body = std::invoke_result_t<std::decay_t<F>&, TaskGroup&>;
   static_assert(detail::kIsScoped<Body>, "the body of a task_group() is a coroutine that returns Scoped<T>");
   return detail::run_task_group<typename Body::value_type, std::decay_t<F>>(std::forward<F>(body));
@@ -278,7 +278,8 @@ auto task_group(F&& body) {
 
 template <class T, class... Parameters>
 struct std::coroutine_traits<nogil::asyncio::Scoped<T>, Parameters...> {
-  static_assert(!nogil::asyncio::detail::kHasRvalueReference<Parameters...>,
-                "a coroutine must not take an rvalue reference: what it refers to is gone when the body runs. Take it by value");
+  static_assert(
+      !nogil::asyncio::detail::kHasRvalueReference<Parameters...>,
+      "a coroutine must not take an rvalue reference: what it refers to is gone when the body runs. Take it by value");
   using promise_type = nogil::asyncio::detail::Promise<T, nogil::asyncio::Scoped<T>>;
 };

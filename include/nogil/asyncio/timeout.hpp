@@ -69,7 +69,9 @@ class Expiry : private Timer {
 }
 
 // A length begins when this is awaited.
-inline Moment end_of(std::int64_t length, Moment now) noexcept { return after(now, length); }
+inline Moment end_of(std::int64_t length, Moment now) noexcept {
+  return after(now, length);
+}
 template <class Clock, class Duration>
 Moment end_of(const std::chrono::time_point<Clock, Duration>& when, Moment now) {
   return moment_of(now, when);

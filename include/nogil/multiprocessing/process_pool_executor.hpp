@@ -11,7 +11,8 @@
 // What can be sent is said in serialize.hpp, how workers are started in start_method.hpp.
 //
 // Threads    Every member except construction and destruction, from any number of threads.
-// Order      Tasks begin in the order of submit(); with several workers they end in any.
+// Order      Tasks begin in about the order of submit(); with several workers they end in any.
+//            None waits behind another while a worker has nothing to do, or may be started.
 // Errors     submit(): RuntimeError after shutdown, BrokenProcessPool when the pool is broken:
 //            an initializer failed, workers die before they are ready three times in a row, or
 //            as OnWorkerDeath says. In the future: the task's exception (std's and nogil's as

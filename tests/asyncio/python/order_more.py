@@ -47,7 +47,7 @@ async def gather_values():
 
 async def gather_failure():
     ticker = asyncio.create_task(tick(10))
-    other = asyncio.create_task(nap("other", 0.001))
+    other = asyncio.create_task(nap("other", 0.05))
     try:
         await asyncio.gather(fail("first", 2), other)
     except ValueError as error:
@@ -169,7 +169,7 @@ async def shielded():
 
 async def waits_first():
     a = asyncio.create_task(nap("a", 0.001))
-    b = asyncio.create_task(nap("b", 0.01))
+    b = asyncio.create_task(nap("b", 0.5))
     done, pending = await asyncio.wait([a, b], return_when=asyncio.FIRST_COMPLETED)
     note(f"{len(done)} {len(pending)}")
     done, pending = await asyncio.wait([a, b], timeout=0.001)

@@ -154,30 +154,49 @@ class Generator {
   Statement statement(int depth, std::size_t self, bool alone) {
     const bool may_wait = !fair_ || (alone && self < World::kEach);
     switch (depth > 0 ? below(30) : 12 + below(18)) {
-      case 0: return nest("catch", 0, depth, self, alone);
+      case 0:
+        return nest("catch", 0, depth, self, alone);
       case 1:
-      case 2: return nest("timeout", pick(4), depth, self, alone);
-      case 3: return nest("wait_for", pick(4), depth, self, false);
-      case 4: return nest("shield", 0, depth, self, false);
-      case 5: return {"gather", 0, 0, children(depth, self)};
-      case 6: return {"settle", 0, 0, children(depth, self)};
-      case 7: return {"group", 0, 0, children(depth, self)};
-      case 8: return nest("spawn", pick(World::kSpawned), depth, self, false);
+      case 2:
+        return nest("timeout", pick(4), depth, self, alone);
+      case 3:
+        return nest("wait_for", pick(4), depth, self, false);
+      case 4:
+        return nest("shield", 0, depth, self, false);
+      case 5:
+        return {"gather", 0, 0, children(depth, self)};
+      case 6:
+        return {"settle", 0, 0, children(depth, self)};
+      case 7:
+        return {"group", 0, 0, children(depth, self)};
+      case 8:
+        return nest("spawn", pick(World::kSpawned), depth, self, false);
       case 9:
-      case 10: return nest("lock", pick(2), depth, self, alone);
-      case 11: return nest("sem", pick(2), depth, self, alone);
+      case 10:
+        return nest("lock", pick(2), depth, self, alone);
+      case 11:
+        return nest("sem", pick(2), depth, self, alone);
       case 12:
       case 13:
-      case 14: return condition(depth, self, alone);
-      case 15: return {"raise"};
+      case 14:
+        return condition(depth, self, alone);
+      case 15:
+        return {"raise"};
       case 16:
       case 17:
-      case 18: return {"cancel", pick(World::kSpawned)};
-      case 19: return {"join", pick(World::kSpawned)};
-      case 20: return {"set", pick(2)};
-      case 21: return {"clear", pick(2)};
-      case 22: return {"event", pick(2)};
-      case 23: return {"barrier", pick(2)};
+      case 18:
+        return {"cancel", pick(World::kSpawned)};
+      case 19:
+        if (alone) return {"join", pick(World::kSpawned)};  // else tasks could wait for each other in a circle
+        return {"set", pick(2)};
+      case 20:
+        return {"set", pick(2)};
+      case 21:
+        return {"clear", pick(2)};
+      case 22:
+        return {"event", pick(2)};
+      case 23:
+        return {"barrier", pick(2)};
       case 24:
       case 25: {
         if (!fair_) return {"put", pick(2), pick(100)};
@@ -186,7 +205,8 @@ class Generator {
       case 26:
         if (may_wait) return {"get", fair_ ? static_cast<int>(self) : pick(2)};
         [[fallthrough]];
-      default: return {"sleep", pick(3)};
+      default:
+        return {"sleep", pick(3)};
     }
   }
 

@@ -8,26 +8,44 @@ import sys
 
 
 class Selector(selectors.DefaultSelector):
-    """Its clock jumps."""
+    """Its clock jumps, by whole seconds."""
 
-    now = 1000.0
+    now = 1000
 
     def select(self, timeout=None):
         if timeout is None:
             raise RuntimeError("nothing will ever happen")
         if timeout > 0:
-            self.now += timeout
+            self.now += round(timeout)
         return super().select(0)
 
 
 class Loop(asyncio.SelectorEventLoop):
+    """Calls timers of the same moment in the order of their making: CPython's heap has none."""
+
     def __init__(self):
         self.clock = Selector()
+        self.timers = 0
         super().__init__(self.clock)
+        self._clock_resolution = 0.5
         self.set_exception_handler(lambda loop, context: None)
+
+    def call_at(self, when, callback, *args, context=None):
+        self.timers += 1
+        return super().call_at(when + self.timers * 1e-6, callback, *args, context=context)
 
     def time(self):
         return self.clock.now
+
+
+class Ordered(dict):
+    """In place of a group's set of tasks, which has no order."""
+
+    def add(self, item):
+        self[item] = None
+
+    def discard(self, item):
+        self.pop(item, None)
 
 
 def name_of(error):
@@ -62,6 +80,7 @@ class World:
             await asyncio.gather(*children, return_exceptions=op == "settle")
         elif op == "group":
             async with asyncio.TaskGroup() as group:
+                group._tasks = Ordered()
                 for i, block in enumerate(blocks[1:], 1):
                     group.create_task(self.task(f"{name}.{i}", block))
                 await self.block(name, blocks[0])
@@ -156,6 +175,7 @@ def main():
         loop = Loop()
         worlds.append(World(loop))
         loop.run_until_complete(worlds[-1].program(program))
+        loop.close()
         print("\n".join(worlds[-1].log))
         print("--")
     sys.stdout.flush()

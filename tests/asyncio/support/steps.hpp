@@ -26,14 +26,18 @@ asyncio::Coro<T> value_after(std::chrono::milliseconds delay, T value) {
   co_return value;
 }
 
-inline asyncio::Coro<int> number(int n) { co_return n; }
+inline asyncio::Coro<int> number(int n) {
+  co_return n;
+}
 
 inline asyncio::Coro<int> fail_after(std::chrono::milliseconds delay, std::string text) {
   co_await asyncio::sleep(delay);
   throw std::domain_error(text);
 }
 
-inline asyncio::Coro<> nap(std::chrono::milliseconds delay) { co_await asyncio::sleep(delay); }
+inline asyncio::Coro<> nap(std::chrono::milliseconds delay) {
+  co_await asyncio::sleep(delay);
+}
 
 // Notes that it was cancelled, and takes a while to clean up.
 inline asyncio::Coro<int> reluctant(Log& log, std::string name, std::chrono::milliseconds cleanup) {

@@ -127,7 +127,7 @@ class QueueCore {
   WaiterList getters_;  // asleep, or cancelled
   WaiterList putters_;
   WaiterList called_;  // at both ends
-  Event finished_;  // unfinished_ == 0
+  Event finished_;     // unfinished_ == 0
   std::size_t size_ = 0;
   std::size_t limit_;
   std::size_t unfinished_ = 0;
@@ -144,9 +144,7 @@ class QueueWait : public PatientWaiter {
   QueueWait(const Kind& kind, QueueCore& queue, End end) noexcept
       : PatientWaiter(kind, &look), queue_(&queue), end_(end) {}
 
-  bool can_go_on() const noexcept {
-    return !(end_ == End::kGet ? queue_->empty() : queue_->full()) || queue_->shut_;
-  }
+  bool can_go_on() const noexcept { return !(end_ == End::kGet ? queue_->empty() : queue_->full()) || queue_->shut_; }
   void sleep(std::coroutine_handle<> awaiting) {
     check_loop(waiters(), "Queue");
     number_ = queue_->next_number_++;

@@ -43,6 +43,7 @@ class Completion : public Pooled {
  public:
   Completion(const Completion&) = delete;
   Completion& operator=(const Completion&) = delete;
+  virtual ~Completion() = default;
 
   LoopCore& loop() const noexcept { return loop_; }
   DoneState state() const noexcept { return state_; }
@@ -90,7 +91,6 @@ class Completion : public Pooled {
 
  protected:
   explicit Completion(LoopCore& loop, std::uint32_t owners) noexcept : loop_(loop), owners_(owners) {}
-  virtual ~Completion() = default;
 
   void complete(DoneState state) noexcept {
     state_ = state;

@@ -117,6 +117,7 @@ inline void free_frame(void* memory, [[maybe_unused]] std::size_t size) noexcept
 
 // Base of what lies in such memory.
 struct Pooled {
+  // NOLINTNEXTLINE(misc-new-delete-overloads): the delete below is its own
   static void* operator new(std::size_t size) { return allocate_frame(size); }
   static void operator delete(void* memory, std::size_t size) noexcept { free_frame(memory, size); }
 };

@@ -19,6 +19,7 @@ class HandleState : public Pooled, public Timer {
  public:
   HandleState(const HandleState&) = delete;
   HandleState& operator=(const HandleState&) = delete;
+  virtual ~HandleState() = default;
 
   void add_ref() noexcept { ++owners_; }
   void drop() noexcept {
@@ -62,7 +63,6 @@ class HandleState : public Pooled, public Timer {
 
  protected:
   explicit HandleState(LoopCore& loop) noexcept : Timer(&run_handle), loop_(loop) {}
-  virtual ~HandleState() = default;
 
  private:
   virtual void call() = 0;
@@ -80,8 +80,6 @@ class HandleOf : public HandleState {
  public:
   template <class G>
   HandleOf(LoopCore& loop, G&& function) : HandleState(loop), function_(std::forward<G>(function)) {}
-
- protected:
   ~HandleOf() override {
     if (!cancelled()) function_.~F();
   }
@@ -104,7 +102,6 @@ class PostedHandle final : public HandleOf<F>, public Posted {
   }
 
  private:
-  ~PostedHandle() override = default;
   static void delivered(Posted& posted) noexcept {
     auto& self = static_cast<PostedHandle&>(posted);
     self.loop().push(self);

@@ -50,8 +50,6 @@ class LoopService {
   LoopService() = default;
   LoopService(const LoopService&) = delete;
   LoopService& operator=(const LoopService&) = delete;
-
- protected:
   virtual ~LoopService() = default;
 
  private:

@@ -81,7 +81,8 @@ template <class T>
 void check_loop(LinkList<T>& waiters, const char* what) {
   if (waiters.empty() || &waiters.front().loop() == t_here.loop) [[likely]]
     return;
-  throw RuntimeError((platform::Text() << "this " << what << " is bound to a different event loop: tasks of that wait in it").take());
+  throw RuntimeError(
+      (platform::Text() << "this " << what << " is bound to a different event loop: tasks of that wait in it").take());
 }
 
 }  // namespace nogil::asyncio::detail

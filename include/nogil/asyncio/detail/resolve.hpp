@@ -39,12 +39,15 @@ inline std::vector<SocketAddress> look_up(const std::string& host, std::uint16_t
 
 // At least one. A number is known at once; a name is looked up in a thread of the loop's.
 // Throws Error, ValueError.
-inline Coro<std::vector<SocketAddress>> resolve(std::string host, int port, int flags) {
+// A template, so that only who calls it compiles it.
+template <class = void>
+Coro<std::vector<SocketAddress>> resolve(std::string host, int port, int flags) {
   if (port < 0 || port > 0xffff) throw ValueError("a port is a number from 0 to 65535");
   const auto number = static_cast<std::uint16_t>(port);
   SocketAddress address;
-  if (address.set_number(host, number)) co_return std::vector<SocketAddress>(1, address);
-  std::vector<SocketAddress> addresses = co_await to_thread(&look_up, host, number, flags);
+  std::vector<SocketAddress> addresses;
+  if (address.set_number(host, number)) addresses.push_back(address);
+  else addresses = co_await to_thread(&look_up, host, number, flags);
   if (addresses.empty()) throw Error("no address of the host '" + host + "'");
   co_return addresses;
 }

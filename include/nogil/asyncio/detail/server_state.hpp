@@ -203,10 +203,9 @@ class HandlingServer final : public ServerState {
  public:
   HandlingServer(LoopCore& loop, std::vector<Listener> listeners, std::size_t limit, Handler handler)
       : ServerState(loop, std::move(listeners), limit), handler_(std::move(handler)) {}
-
- private:
   ~HandlingServer() override = default;
 
+ private:
   void serve(StreamReader reader, StreamWriter writer) override {
     create_task(run(Owned<StreamGroup>::share(*this), handler_, std::move(reader), std::move(writer)));
   }

@@ -46,7 +46,7 @@ class Stream;
 // Where each read of a loop puts its bytes, before the connection knows how many they are.
 class ReadSpace final : public LoopService {
  public:
-  static constexpr std::size_t kSize = 64 * 1024;
+  static constexpr std::size_t kSize = std::size_t{64} * 1024;
 
   explicit ReadSpace(LoopCore&) noexcept {}
   ~ReadSpace() override = default;
@@ -118,12 +118,16 @@ class Stream final : public Watch, private Ready, private LoopBound, public Pool
   enum class Type : std::uint8_t { kSocket, kPipe };
 
   // Python's: drain() waits from more than kHighWater bytes until there are kLowWater.
-  static constexpr std::size_t kHighWater = 64 * 1024;
+  static constexpr std::size_t kHighWater = std::size_t{64} * 1024;
   static constexpr std::size_t kLowWater = kHighWater / 4;
 
   // Takes over a descriptor that does not block. Throws std::system_error.
   static Owned<Stream> open(LoopCore& loop, platform::Fd fd, Type type, std::size_t limit) {
     return Owned<Stream>(new Stream(loop, std::move(fd), type, limit));
+  }
+
+  ~Stream() override {
+    if (loop() != nullptr) loop()->withdraw(static_cast<Ready&>(*this));
   }
 
   void add_ref() noexcept { ++owners_; }
@@ -222,9 +226,6 @@ class Stream final : public Watch, private Ready, private LoopBound, public Pool
         type_(type) {
     loop.watch(fd_.get(), kBothEdges, *this);
   }
-  ~Stream() override {
-    if (loop() != nullptr) loop()->withdraw(static_cast<Ready&>(*this));
-  }
 
   // ---- Read -------------------------------------------------------------------------------
 
@@ -311,12 +312,11 @@ class Stream final : public Watch, private Ready, private LoopBound, public Pool
     return sent;
   }
 
-  // Nobody will get what is written.
+  // Nobody will get what is written. Who drains waits for flush(), which finds that out.
   void lose(int error) noexcept {
     write_error_ = error;
     writable_ = false;
     out_.clear();
-    resume_writers();
   }
 
   void resume_writers() noexcept {

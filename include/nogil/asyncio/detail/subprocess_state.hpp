@@ -58,6 +58,8 @@ class SubprocessState final : public Pooled, private LoopBound, private Watch, p
     }
   }
 
+  ~SubprocessState() override = default;
+
   void add_ref() noexcept { ++owners_; }
   void drop() noexcept {
     if (--owners_ == 0) delete this;
@@ -77,8 +79,6 @@ class SubprocessState final : public Pooled, private LoopBound, private Watch, p
   WaitList& ended() noexcept { return ended_; }
 
  private:
-  ~SubprocessState() override = default;
-
   // Whether it has ended.
   bool reap(int how) noexcept {
     siginfo_t info{};

@@ -36,10 +36,12 @@ class Waiter;
 
 class TaskBase : public Completion, public Ready {
  public:
+  ~TaskBase() override { delete name_; }
+
   // ---- What Python's Task has -----------------------------------------------------------
 
   // True unless it is done. See the eleven rules in docs/design/asyncio.md.
-  bool cancel() final;
+  inline bool cancel() final;
 
   // Takes one request back, and returns how many are left. None left: it will not be
   // cancelled by one that it has not seen yet.
@@ -76,8 +78,6 @@ class TaskBase : public Completion, public Ready {
     loop.enlist(*this);
     loop.push(*this);
   }
-
-  ~TaskBase() override { delete name_; }
 
   // The outermost coroutine has ended: keep its result, destroy its frame, and complete().
   virtual void finish() noexcept = 0;

@@ -27,6 +27,11 @@ class ResultState : public Base {
  public:
   using value_type = T;
 
+  ~ResultState() override {
+    if (this->failed() && !this->retrieved()) [[unlikely]]
+      report_unhandled(result_.error());
+  }
+
   const std::exception_ptr& error() const noexcept final { return result_.error(); }
 
   // The result, once it is done; or throws what it ended with. Nobody needs to report it any more.
@@ -61,10 +66,6 @@ class ResultState : public Base {
   }
 
   using Base::Base;
-  ~ResultState() override {
-    if (this->failed() && !this->retrieved()) [[unlikely]]
-      report_unhandled(result_.error());
-  }
 
   Result<T> result_;
 };
@@ -75,11 +76,11 @@ class TaskState final : public ResultState<T, TaskBase> {
   // Owned by its loop, and by the caller.
   TaskState(LoopCore& loop, CoroHandle<T> owned) : ResultState<T, TaskBase>(loop, owned), root_(owned) {}
 
+  ~TaskState() override = default;
+
   const Origin& origin() const noexcept override { return root_.promise().origin(); }
 
  private:
-  ~TaskState() override = default;
-
   void finish() noexcept override {
     ResultPromise<T>& promise = root_.promise();
     DoneState state = DoneState::kFinished;

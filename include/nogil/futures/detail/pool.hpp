@@ -58,7 +58,7 @@ class Pool final : public Counted, public RegisteredPool {
   explicit Pool(Setup setup);
   Pool(const Pool&) = delete;
   Pool& operator=(const Pool&) = delete;
-  ~Pool() override;
+  inline ~Pool() override;
 
   // ---- Submit ------------------------------------------------------------------------
 

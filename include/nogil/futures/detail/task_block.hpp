@@ -209,14 +209,17 @@ class BasicTaskBlock {
   void set(FutureState result) noexcept { complete(step_to(result) - step_to(FutureState::kSetting)); }
   void set_and_drop(FutureState result) noexcept { complete(step_to(result) - step_to(FutureState::kSetting) - kRef); }
 
-  // set() by who must not run others' code. True: there are observers, who wait for tell(), to
-  // be called once, by any thread; the block lives until then.
-  bool set_untold(FutureState result) noexcept {
+  // set_and_drop() by who must not run others' code. True: there are observers, who wait for
+  // tell(), to be called once, by any thread; the block lives until then.
+  bool set_and_drop_untold(FutureState result) noexcept {
+    const std::uint64_t step = step_to(result) - step_to(FutureState::kSetting) - kRef;
     const auto address = Platform::address(word_);
-    const std::uint64_t seen =
-        word_.fetch_add(step_to(result) - step_to(FutureState::kSetting), std::memory_order_acq_rel);
+    const std::uint64_t seen = word_.fetch_add(step, std::memory_order_acq_rel);
+    // From here on *this may be gone, unless it was observed or this was the last owner.
     if ((seen & kWaiters) != 0) wake(address);
-    return (seen & kObserved) != 0;
+    if ((seen & kObserved) != 0) return true;
+    if (refs(seen + step) == 0) operation_(*this, TaskOp::kDestroy);
+    return false;
   }
   void tell() noexcept { tell_observers(); }
 

@@ -125,8 +125,8 @@ class alignas(2 * platform::kCacheLine) Worker final : public WaitHelper {
   void run(TaskBlock& block) noexcept;
   static FutureState call(TaskBlock& block) noexcept;
 
-  bool help(TaskBlock& awaited, bool only) override;
-  void awake() noexcept override;
+  inline bool help(TaskBlock& awaited, bool only) override;
+  inline void awake() noexcept override;
   void run_awaited(TaskBlock& block, bool entry);
   FutureState call_in_deputy(TaskBlock& block) noexcept;
   void find_stack() noexcept;

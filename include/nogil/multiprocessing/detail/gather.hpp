@@ -66,8 +66,8 @@ class Gather final : public nogil::detail::Counted {
     finisher.set(block_, [this] {
       if constexpr (std::is_void_v<R>) nogil::detail::construct_result<void>(*block_);
       else nogil::detail::construct_result<All>(*block_, put_together());
+      parts_.clear();
     });
-    parts_.clear();
   }
 
  private:
@@ -90,7 +90,7 @@ class Gather final : public nogil::detail::Counted {
     return all;
   }
 
-  const BlockRef block_;
+  BlockRef block_;
   std::deque<Part> parts_;            // which stay where they are
   std::atomic<std::size_t> left_{1};  // chunks, and one for all_expected()
 };

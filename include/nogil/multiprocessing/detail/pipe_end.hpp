@@ -149,19 +149,17 @@ class PipeEnd : public nogil::detail::Counted {
     message.room_->bytes.clear();
     std::byte* const room = message.room_->bytes.extend(kSmallMessage);
     ::iovec parts[2] = {{&message.head_, sizeof message.head_}, {room, kSmallMessage}};
-    for (;;) {
-      bool whole = false;
-      const ::ssize_t got = receive_parts(socket_.get(), parts, 2, &message.files_, MSG_DONTWAIT, whole);
-      if (got == 0) return Heard::kEnd;
-      if (got > 0) {
-        const auto bytes = static_cast<std::uint64_t>(got) - sizeof message.head_;
-        if (!whole || bytes != (message.head_.in_file == 0 ? message.head_.size : 0)) Message::throw_cut_off();
-        return Heard::kMessage;
-      }
-      if (errno == EAGAIN || errno == EWOULDBLOCK) return Heard::kNothing;
-      // Somebody closed the other end without having received all: said once, before what it sent.
-      if (errno != ECONNRESET) platform::throw_errno("Connection.recv");
+    bool whole = false;
+    const ::ssize_t got = receive_parts(socket_.get(), parts, 2, &message.files_, MSG_DONTWAIT, whole);
+    if (got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) return Heard::kNothing;
+    if (got < 0) platform::throw_errno("Connection.recv");
+    if (got == 0) return Heard::kEnd;
+    const std::uint64_t bytes = static_cast<std::uint64_t>(got) - sizeof message.head_;
+    if (!whole || got < static_cast<::ssize_t>(sizeof message.head_) ||
+        bytes != (message.head_.in_file == 0 ? message.head_.size : 0)) {
+      Message::throw_cut_off();
     }
+    return Heard::kMessage;
   }
 
   // Waits for a message, or the end, within the limit.

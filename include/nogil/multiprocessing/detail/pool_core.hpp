@@ -176,7 +176,7 @@ class PoolCore final : public FetchedPool {
   struct Taken {
     std::vector<Outcome> outcomes{};
     std::vector<std::unique_ptr<PoolWorker>> gone{};
-    std::vector<BlockRef> untold{};
+    std::vector<TaskBlock*> untold{};
   };
 
   static void* run(void* self) noexcept {
@@ -192,7 +192,7 @@ class PoolCore final : public FetchedPool {
   }
 
   void manage() noexcept;
-  void fetch(TaskBlock& awaited) noexcept override;
+  inline void fetch(TaskBlock& awaited) noexcept override;
   void conclude_quietly(Taken& taken) noexcept;
 
   // ---- With the lock (pool_rings.hpp) ----------------------------------------------------
@@ -251,7 +251,7 @@ class PoolCore final : public FetchedPool {
   // Guarded by lock_:
   std::deque<TaskPointer> backlog_;
   std::vector<std::unique_ptr<PoolWorker>> workers_;
-  std::vector<BlockRef> untold_;  // done, and their observers wait for the manager
+  std::vector<TaskBlock*> untold_;  // done, and their observers wait for the manager
   std::uint64_t last_id_ = 0;
   int false_starts_ = 0;  // in a row, with no task done between them
   std::size_t busy_ = 0;  // threads, other than the manager, that conclude something

@@ -40,7 +40,7 @@ inline void PoolCore::manage() noexcept {
       }
     }
     for (Outcome& outcome : taken.outcomes) outcome.conclude(teller);
-    for (const BlockRef& block : taken.untold) block->tell();
+    for (TaskBlock* const block : taken.untold) block->tell();
     if (start && !start_worker()) {
       const platform::RawGuard guard(lock_);
       look_again = monotonic_ns() + kTryAgain;
@@ -126,7 +126,7 @@ inline void PoolCore::conclude_quietly(Taken& taken) noexcept {
 // With the lock, after that. Whether the manager is to be called.
 inline bool PoolCore::hand_over_untold(Taken& taken) {
   --busy_;
-  for (BlockRef& block : taken.untold) untold_.push_back(std::move(block));
+  untold_.insert(untold_.end(), taken.untold.begin(), taken.untold.end());
   const bool call = closed_ || !taken.untold.empty();
   taken.untold.clear();
   return call;

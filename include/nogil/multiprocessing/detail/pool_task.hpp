@@ -26,28 +26,19 @@ using nogil::detail::BlockRef;
 using nogil::detail::FutureState;
 using nogil::detail::TaskBlock;
 
-// Makes blocks done. Their observers are told at once; or, where a thread must not run others'
+// Makes blocks done, and lets go of them in the same step: so the result is its readers'
+// alone when they see it. Observers are told at once; or, where a thread must not run others'
 // code, kept to be told later.
 class Finisher {
  public:
   Finisher() noexcept = default;
-  explicit Finisher(std::vector<BlockRef>& untold) noexcept : untold_(&untold) {}
-
-  void finish(const BlockRef& block, FutureState result) const noexcept {
-    if (untold_ == nullptr) return block->set(result);
-    if (!block->set_untold(result)) return;
-    try {
-      untold_->push_back(block);
-    } catch (...) {
-      block->tell();
-    }
-  }
+  explicit Finisher(std::vector<TaskBlock*>& untold) noexcept : untold_(&untold) {}
 
   // Gives a block its result, which make() leaves in the payload, or the exception that
   // make() throws. Nothing happens if it is done already: cancelled, or set by somebody else.
   template <class Make>
-  void set(const BlockRef& block, Make make) const noexcept {
-    if (block->begin_set() > FutureState::kRunning) return;
+  void set(BlockRef& block, Make make) const noexcept {
+    if (!block || block->begin_set() > FutureState::kRunning) return;
     FutureState result = FutureState::kFinished;
     try {
       make();
@@ -57,13 +48,24 @@ class Finisher {
     finish(block, result);
   }
 
-  void fail(const BlockRef& block, std::exception_ptr error) const noexcept {
-    if (block->begin_set() > FutureState::kRunning) return;
+  void fail(BlockRef& block, std::exception_ptr error) const noexcept {
+    if (!block || block->begin_set() > FutureState::kRunning) return;
     finish(block, nogil::detail::keep_exception(*block, std::move(error)));
   }
 
  private:
-  std::vector<BlockRef>* const untold_ = nullptr;
+  void finish(BlockRef& block, FutureState result) const noexcept {
+    TaskBlock* const mine = block.release();
+    if (untold_ == nullptr) return mine->set_and_drop(result);
+    if (!mine->set_and_drop_untold(result)) return;
+    try {
+      untold_->push_back(mine);
+    } catch (...) {
+      mine->tell();
+    }
+  }
+
+  std::vector<TaskBlock*>* const untold_ = nullptr;
 };
 
 class PoolTask {
@@ -151,7 +153,7 @@ class PoolTaskOf final : public PoolTask {
   }
 
  private:
-  const BlockRef block_;
+  BlockRef block_;
 };
 
 }  // namespace nogil::multiprocessing::detail

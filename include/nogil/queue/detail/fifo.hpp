@@ -365,7 +365,7 @@ class Fifo {
   // Gives the lock of the tail back, with more elements, and wakes as many who wait for them.
   [[gnu::always_inline]] void show_tail(std::uint64_t from, std::uint64_t to) noexcept {
     if constexpr (kSmallElement<T>) {
-      if (to == from + 1) tail_.beside.latest.show(from, *tail_.own.block->at(from));
+      if (to == from + 1) tail_.beside.latest.show(from, tail_.own.block->place(from));
     }
     Platform::light_fence();  // between taking the lock and looking for sleepers: see wait_until()
     if (tail_.is_awaited() || tail_.own.not_empty.waiting() != 0) [[unlikely]]

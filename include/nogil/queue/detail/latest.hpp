@@ -1,6 +1,6 @@
 // nogil/queue/detail/latest.hpp -- a copy of the last element, beside the count of the tail.
 //
-//   latest.show(number, item);                     // who has put it; then the count shows it
+//   latest.show(number, place);                    // who has put it there; then the count shows it
 //   latest.see(number, place)                      // who waits for it, and has seen that count
 //
 // Who waits at an empty queue looks at the count of the tail. When that moves, its cache line
@@ -26,9 +26,9 @@ inline constexpr bool kSmallElement = std::is_trivially_copyable_v<T> && sizeof(
 template <class T, class Platform, bool kSmall = kSmallElement<T>>
 class Latest {
  public:
-  void show(std::uint64_t number, const T& item) noexcept {
+  void show(std::uint64_t number, const void* place) noexcept {
     std::uint64_t bytes = 0;
-    std::memcpy(&bytes, &item, sizeof item);
+    std::memcpy(&bytes, place, sizeof(T));
     Copy& copy = copies_[number % 2];
     copy.bytes.store(bytes, std::memory_order_release);
     copy.count.store(number + 1, std::memory_order_relaxed);  // what is read of it, the tail's count orders
@@ -60,7 +60,7 @@ class Latest {
 template <class T, class Platform>
 class Latest<T, Platform, false> {
  public:
-  void show(std::uint64_t, const T&) noexcept {}
+  void show(std::uint64_t, const void*) noexcept {}
   bool see(std::uint64_t, void*) const noexcept { return false; }
 };
 

@@ -270,6 +270,7 @@ inline void Recorder::stop() noexcept {
 inline void Recorder::join(int file, std::string_view process) noexcept {
   Segment* const segment = Segment::open(platform::Fd(::fcntl(file, F_DUPFD_CLOEXEC, 0)));
   if (segment == nullptr) return;
+  if (!segment->running()) return segment->drop();  // it was stopped meanwhile
   Segment* old = nullptr;
   {
     const platform::RawGuard guard(lock_);
