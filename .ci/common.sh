@@ -38,6 +38,9 @@ provided() {
     libnsync-dev) has_header nsync.h ;;
     libboost-dev) has_header boost/version.hpp ;;
     libasio-dev) has_header asio.hpp ;;
+    libcereal-dev) has_header cereal/cereal.hpp ;;
+    libcurl4-openssl-dev) has_header curl/curl.h || has_header '*/curl/curl.h' ;;
+    gdb) command -v gdb >/dev/null ;;
     libuv1-dev) has_header uv.h ;;
     nlohmann-json3-dev) has_header nlohmann/json.hpp ;;
     libclang-rt-19-dev) compgen -G '/usr/lib/llvm-19/lib/clang/*/lib/linux/libclang_rt.tsan-*.a' >/dev/null ;;

@@ -157,7 +157,7 @@ TEST(RequestHeap, gives_no_byte_twice) {
 // ---- Bytes -----------------------------------------------------------------------------------
 
 // Counts what is out, and has none for more than `most` bytes.
-class Source : public mp::detail::ByteSource {
+class Source final : public mp::detail::ByteSource {
  public:
   std::byte* take(std::size_t size) noexcept override {
     if (size > 5000) return nullptr;

@@ -171,7 +171,9 @@ TEST_P(TraceOfWorkers, has_the_processes_that_are_started) {
   ASSERT_NE(helper, nullptr);
   EXPECT_EQ(helper->pid, process.pid());
   ASSERT_EQ(helper->rows.size(), 1u);
-  EXPECT_EQ(helper->rows[0].items[0].name, "in the process");
+  ASSERT_EQ(helper->rows[0].items.size(), 2u);
+  EXPECT_EQ(helper->rows[0].items[0].name, "process") << "its life";
+  EXPECT_EQ(helper->rows[0].items[1].name, "in the process");
 }
 
 int return_or_die(int number) {

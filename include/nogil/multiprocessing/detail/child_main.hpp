@@ -128,6 +128,7 @@ struct JobHead {
     g_child_identity = new ChildIdentity{std::move(head.self), std::move(head.parent)};
     Frame nothing;
     OutputArchive dropped(nothing);
+    const platform::TraceSpan life(platform::TraceKind::kThread, "process");
     run_call(job, dropped);
     code = 0;
   } catch (...) {

@@ -23,7 +23,6 @@ class ByteSource {
   virtual std::byte* take(std::size_t size) noexcept = 0;
   virtual void give_back(std::byte* memory) noexcept = 0;
 
- protected:
   virtual ~ByteSource() = default;
 };
 

@@ -68,7 +68,7 @@ class Styles {
     }
     switch (item.kind) {
       case TraceKind::kThread:
-        return "thread";
+        return "alive";
       case TraceKind::kTask:
         return "task";
       case TraceKind::kStep:
