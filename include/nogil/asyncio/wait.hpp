@@ -77,7 +77,7 @@ class WaitForTasks : public Waiter, private Timer {
  private:
   struct Child : ScheduledNode {
     explicit Child(TaskBase& of) noexcept : ScheduledNode(&task_done), task(Owned<TaskBase>::share(of)) {}
-    Child(Child&& other) noexcept : ScheduledNode(other), task(std::move(other.task)) {}
+    Child(Child&& other) noexcept : ScheduledNode(&task_done), task(std::move(other.task)) {}
     ~Child() {
       if (waiter != nullptr) withdraw_from(*task);
     }

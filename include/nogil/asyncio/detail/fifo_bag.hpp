@@ -41,7 +41,7 @@ class FifoBag {
   T& choose(Choice&) noexcept { return nogil::detail::item_in<T>(*at(head_)); }
 
   void pop(const Choice&) noexcept {
-    at(head_)->~Slot();
+    std::destroy_at(at(head_));
     ++head_;
     if (head_ == tail_ && capacity_ * sizeof(Slot) > kKept) [[unlikely]]
       free(std::exchange(slots_, nullptr), std::exchange(capacity_, 0));
@@ -63,7 +63,7 @@ class FifoBag {
   Slot* at(std::size_t number) const noexcept { return slots_ + (number & (capacity_ - 1)); }
 
   void clear() noexcept {
-    for (; head_ != tail_; ++head_) at(head_)->~Slot();
+    for (; head_ != tail_; ++head_) std::destroy_at(at(head_));
   }
 
   [[gnu::noinline]] void resize(std::size_t capacity) {
@@ -71,7 +71,7 @@ class FifoBag {
     const std::size_t count = size();
     for (std::size_t i = 0; i < count; ++i) {
       ::new (static_cast<void*>(slots + i)) Slot(std::move(*at(head_ + i)));
-      at(head_ + i)->~Slot();
+      std::destroy_at(at(head_ + i));
     }
     free(slots_, capacity_);
     slots_ = slots;

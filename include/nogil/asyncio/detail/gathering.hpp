@@ -24,7 +24,7 @@ class GatherWaiter;
 class GatherChild : public ScheduledNode {
  public:
   explicit GatherChild(const TaskHandle& task) noexcept;
-  GatherChild(GatherChild&& other) noexcept : ScheduledNode(other), task_(std::move(other.task_)) {}
+  GatherChild(GatherChild&& other) noexcept;
   // Whoever is not done yet goes on; how it ends is nobody's business any more.
   ~GatherChild() {
     if (waiter_ == nullptr) return;
@@ -105,6 +105,8 @@ class GatherWaiter : public Waiter {
   bool cancel_requested_ = false;
 };
 
+inline GatherChild::GatherChild(GatherChild&& other) noexcept
+    : ScheduledNode(&GatherWaiter::task_done), task_(std::move(other.task_)) {}
 inline GatherChild::GatherChild(const TaskHandle& task) noexcept
     : ScheduledNode(&GatherWaiter::task_done), task_(Owned<TaskBase>::share(*TaskAccess::state(task))) {}
 

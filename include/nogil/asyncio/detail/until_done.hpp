@@ -17,7 +17,7 @@ class UntilDone : public Waiter, private ScheduledNode {
   UntilDone(Owned<TaskBase> task, const Kind& kind) noexcept
       : Waiter(kind), ScheduledNode(&task_done), task_(std::move(task)) {}
   explicit UntilDone(Owned<TaskBase> task) noexcept : UntilDone(std::move(task), kKind) {}
-  UntilDone(UntilDone&& other) noexcept : Waiter(other), ScheduledNode(other), task_(std::move(other.task_)) {}
+  UntilDone(UntilDone&& other) noexcept : UntilDone(std::move(other.task_), other.kind()) {}
   ~UntilDone() {
     if (started_) withdraw_from(*task_);
   }
