@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <memory>
 #include <optional>
 #include <string>
 #include <utility>
@@ -205,14 +206,14 @@ TEST(ClientSession, may_go_while_a_request_runs) {
 }
 
 TEST(ClientSession, ends_with_its_loop_while_a_request_runs) {
-  std::optional<ClientSession> kept;
-  const auto amain = [](std::optional<ClientSession>& session) -> Coro<> {
+  std::unique_ptr<ClientSession> kept;
+  const auto amain = [](std::unique_ptr<ClientSession>& session) -> Coro<> {
     Site site;
     auto handler = [&site](StreamReader reader, StreamWriter writer) {
       return serve(site, std::move(reader), std::move(writer));
     };
     const Server server = co_await start_server(handler, "127.0.0.1", 0);
-    session.emplace();
+    session = std::make_unique<ClientSession>();
     create_task(session->get("http://127.0.0.1:" + std::to_string(server.port()) + "/never"));
     while (site.requests == 0) co_await sleep(1ms);
   };

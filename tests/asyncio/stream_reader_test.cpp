@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include <memory>
 #include <optional>
 #include <random>
 #include <string>
@@ -475,9 +476,9 @@ TEST(StreamReader, lets_others_run_while_there_is_always_something_to_read) {
 }
 
 TEST(StreamReader, finds_the_end_when_its_loop_has_ended) {
-  std::optional<Line> kept;
-  const auto amain = [](std::optional<Line>& line) -> Coro<> {
-    line.emplace();
+  std::unique_ptr<Line> kept;
+  const auto amain = [](std::unique_ptr<Line>& line) -> Coro<> {
+    line = std::make_unique<Line>();
     co_return;
   };
   run(amain(kept));
@@ -501,9 +502,9 @@ TEST(StreamReader, finds_the_end_when_its_loop_has_ended) {
 TEST(StreamReader, belongs_to_one_loop) {
   Runner mine;
   Runner other;
-  std::optional<Line> kept;
-  const auto open = [](std::optional<Line>& line) -> Coro<> {
-    line.emplace();
+  std::unique_ptr<Line> kept;
+  const auto open = [](std::unique_ptr<Line>& line) -> Coro<> {
+    line = std::make_unique<Line>();
     co_return;
   };
   mine.run(open(kept));
