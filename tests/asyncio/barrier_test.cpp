@@ -36,11 +36,11 @@ TEST(AsyncBarrier, lets_all_go_when_the_last_has_come) {
     EXPECT_EQ(barrier.parties(), 3);
     const Task<int> a = create_task(arrives(barrier, log, "a"));
     const Task<int> b = create_task(arrives(barrier, log, "b"));
-    co_await rounds(3);
+    co_await pass_rounds(3);
     EXPECT_EQ(barrier.n_waiting(), 2);
     EXPECT_TRUE(log.empty());
     EXPECT_EQ(co_await arrives(barrier, log, "c"), 2);
-    co_await rounds(2);
+    co_await pass_rounds(2);
     EXPECT_EQ(barrier.n_waiting(), 0);
     EXPECT_FALSE(barrier.broken());
   };
@@ -86,7 +86,7 @@ TEST(AsyncBarrier, makes_those_wait_who_come_before_all_have_gone) {
     Barrier barrier(2);
     std::vector<Task<int>> tasks;
     for (const char* name : {"a", "b", "c", "d", "e"}) tasks.push_back(create_task(arrives(barrier, log, name)));
-    co_await rounds(6);
+    co_await pass_rounds(6);
     EXPECT_EQ(barrier.n_waiting(), 1);
     EXPECT_FALSE(tasks[4].done());
     tasks[4].cancel();
@@ -109,7 +109,7 @@ TEST(AsyncBarrier, does_not_count_one_who_is_cancelled) {
     EXPECT_TRUE(co_await ends_cancelled(a));
     EXPECT_EQ(barrier.n_waiting(), 1);
     const Task<int> c = create_task(arrives(barrier, log, "c"));
-    co_await rounds(2);
+    co_await pass_rounds(2);
     EXPECT_FALSE(b.done());
     co_await arrives(barrier, log, "d");
     co_await b;
@@ -173,7 +173,7 @@ TEST(AsyncBarrier, sends_away_who_waits_when_it_is_reset) {
     co_await barrier.reset();
     EXPECT_FALSE(barrier.broken());
     const Task<int> c = create_task(arrives(barrier, log, "c"));  // waits until both have gone
-    co_await rounds(4);
+    co_await pass_rounds(4);
     EXPECT_EQ(co_await a, -1);
     EXPECT_EQ(co_await b, -1);
     EXPECT_EQ(barrier.n_waiting(), 1);

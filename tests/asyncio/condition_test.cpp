@@ -34,21 +34,21 @@ TEST(AsyncCondition, wakes_as_many_as_are_asked_for_in_the_order_of_their_coming
   const auto amain = []() -> Coro<> {
     Condition condition;
     for (const char* name : {"a", "b", "c", "d"}) create_task(waits(condition, log, name));
-    co_await rounds(2);
+    co_await pass_rounds(2);
     EXPECT_FALSE(condition.locked());
     co_await notifies(condition, 1);
-    co_await rounds(5);
+    co_await pass_rounds(5);
     EXPECT_EQ(log, Log{"a"});
     co_await notifies(condition, 2);
-    co_await rounds(5);
+    co_await pass_rounds(5);
     EXPECT_EQ(log, (Log{"a", "b", "c"}));
     {
       const auto guard = co_await condition.guard();
       condition.notify_all();
-      co_await rounds(3);
+      co_await pass_rounds(3);
       EXPECT_EQ(log.size(), 3u);  // not while the lock is held
     }
-    co_await rounds(3);
+    co_await pass_rounds(3);
     EXPECT_EQ(log.size(), 4u);
     EXPECT_FALSE(condition.locked());
   };
@@ -96,7 +96,7 @@ TEST(AsyncCondition, waits_until_a_predicate_is_true) {
     const Task<int> task = create_task(waits_for_number(condition, shared, 3));
     for (shared = 1; shared < 3; ++shared) {
       co_await notifies(condition, 1);
-      co_await rounds(3);
+      co_await pass_rounds(3);
       EXPECT_FALSE(task.done());
       EXPECT_FALSE(condition.locked());
     }
@@ -122,7 +122,7 @@ TEST(AsyncCondition, calls_the_predicate_as_the_task_that_waits_and_gives_its_va
     const Task<int> task = create_task(make(condition, calls));
     co_await yield();
     co_await notifies(condition, 1);
-    co_await rounds(2);
+    co_await pass_rounds(2);
     co_await notifies(condition, 1);
     EXPECT_EQ(co_await task, 42);
     const auto guard = co_await condition.guard();
@@ -172,9 +172,9 @@ TEST(AsyncCondition, gives_the_lock_back_to_one_who_is_cancelled) {
     co_await yield();
     co_await condition.acquire();  // so it has to wait for it
     task.cancel();
-    co_await rounds(3);
+    co_await pass_rounds(3);
     task.cancel();  // and again, as often as one likes
-    co_await rounds(3);
+    co_await pass_rounds(3);
     EXPECT_FALSE(task.done());
     condition.release();
     EXPECT_TRUE(co_await ends_cancelled(task));
@@ -202,7 +202,7 @@ TEST(AsyncCondition, hands_a_notification_on_when_who_got_it_is_cancelled) {
     co_await yield();
     co_await condition.acquire();
     condition.notify();
-    co_await rounds(2);
+    co_await pass_rounds(2);
     c.cancel();
     condition.release();
     EXPECT_TRUE(co_await ends_cancelled(c));

@@ -37,10 +37,11 @@ bool has(const std::string& text, const std::string& part) {
   return text.find(part) != std::string::npos;
 }
 
-Coro<> save() {
-  co_return;
-}
+// In one line: compilers say where it begins, or where it ends.
+// clang-format off
+Coro<> save() { co_return; }
 constexpr int kLineOfSave = __LINE__ - 1;
+// clang-format on
 
 Coro<> forget() {
   static_cast<void>(save());

@@ -27,7 +27,7 @@ TEST(AsyncEvent, wakes_all_who_wait_in_the_order_of_their_coming) {
     Event event;
     EXPECT_FALSE(event.is_set());
     for (const char* name : {"a", "b", "c"}) create_task(passes(event, log, name));
-    co_await rounds(2);
+    co_await pass_rounds(2);
     EXPECT_TRUE(log.empty());
     event.set();
     EXPECT_TRUE(log.empty());
@@ -62,7 +62,7 @@ TEST(AsyncEvent, lets_go_on_who_was_woken_though_it_is_cleared) {
     event.set();
     event.clear();
     const Task<> b = create_task(passes(event, log, "b"));
-    co_await rounds(3);
+    co_await pass_rounds(3);
     EXPECT_EQ(log, Log{"a"});
     event.set();
     co_await b;

@@ -155,7 +155,7 @@ TEST(Gather, cancels_all_when_it_is_cancelled) {
     const Task<int> a = create_task(value_after(1h, 1));
     const Task<int> b = create_task(value_after(1h, 2));
     const Task<> outer = create_task(gathers(a, b));
-    co_await rounds(3);
+    co_await pass_rounds(3);
     EXPECT_TRUE(outer.cancel());
     EXPECT_TRUE(co_await ends_cancelled(outer));
     EXPECT_TRUE(a.cancelled());
@@ -169,7 +169,7 @@ TEST(Gather, that_is_cancelled_is_so_even_if_all_of_its_tasks_go_on) {
     const Task<int> a = create_task(stubborn(1));
     const Task<int> b = create_task(stubborn(2));
     const Task<> outer = create_task(gathers(a, b));
-    co_await rounds(3);
+    co_await pass_rounds(3);
     outer.cancel();
     EXPECT_TRUE(co_await ends_cancelled(outer));
     EXPECT_EQ(a.result() + b.result(), 3);
@@ -186,7 +186,7 @@ TEST(Gather, wakes_in_the_round_in_which_it_does_in_python) {
       for (round = 0; round < 100; ++round) co_await yield();
     };
     const Task<> counter = create_task(count());
-    co_await gather(rounds(4));
+    co_await gather(pass_rounds(4));
     EXPECT_EQ(round, 6);
     counter.cancel();
     EXPECT_TRUE(co_await ends_cancelled(counter));
@@ -233,7 +233,7 @@ TEST(GatherSettled, waits_for_all_when_it_is_cancelled) {
   const auto amain = []() -> Coro<> {
     const Task<> outer =
         create_task(settles(create_task(reluctant(log, "a", 1s)), create_task(reluctant(log, "b", 2s))));
-    co_await rounds(3);
+    co_await pass_rounds(3);
     outer.cancel();
     EXPECT_TRUE(co_await ends_cancelled(outer));
   };
@@ -255,7 +255,7 @@ TEST(Gather, of_a_hundred_thousand_works) {
 TEST(Gather, that_is_destroyed_while_it_waits_leaves_its_tasks_alone) {
   const auto endless = []() -> Coro<> { co_await gather(nap(1h), nap(1h)); };
   const auto stopped = [](EventLoop& loop) -> Coro<> {
-    co_await rounds(3);
+    co_await pass_rounds(3);
     loop.stop();
     co_await sleep(1h);
   };

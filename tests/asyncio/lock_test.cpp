@@ -21,7 +21,7 @@ using namespace testing;
 Coro<> holds(Lock& lock, Log& log, std::string name, int keeps = 1) {
   const auto guard = co_await lock.guard();
   log.push_back(name);
-  co_await rounds(keeps);
+  co_await pass_rounds(keeps);
 }
 
 TEST(AsyncLock, is_taken_at_once_when_it_is_free) {

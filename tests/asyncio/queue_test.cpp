@@ -119,7 +119,7 @@ TYPED_TEST(AnyAsyncQueue, keeps_the_place_of_one_who_was_woken_for_nothing) {
     queue.put_nowait(1);
     queue.put_nowait(2);
     EXPECT_EQ(queue.get_nowait() + queue.get_nowait(), 3);
-    co_await rounds(2);
+    co_await pass_rounds(2);
     queue.put_nowait(3);
     co_await first;
     EXPECT_FALSE(second.done());
@@ -221,7 +221,7 @@ TYPED_TEST(AnyAsyncQueue, counts_the_work_that_is_not_done) {
     co_await queue.get();
     co_await queue.get();
     queue.task_done();
-    co_await rounds(3);
+    co_await pass_rounds(3);
     EXPECT_FALSE(task.done());
     queue.task_done();
     co_await task;
@@ -276,7 +276,7 @@ TYPED_TEST(AnyAsyncQueue, that_is_shut_down_wakes_all_who_wait) {
     co_await yield();
     empty.shutdown();
     full.shutdown();
-    co_await rounds(2);
+    co_await pass_rounds(2);
     EXPECT_EQ(full.qsize(), 1u);
   };
   in_virtual_time(amain());

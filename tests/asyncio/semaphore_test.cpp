@@ -65,7 +65,7 @@ TYPED_TEST(AnyAsyncSemaphore, serves_in_the_order_of_their_coming) {
   };
   const auto feeds = [](auto make) -> Coro<> {
     const Task<> task = create_task(make());
-    co_await rounds(5);
+    co_await pass_rounds(5);
     EXPECT_EQ(log, (Log{"a", "b"}));
     task.cancel();
     EXPECT_TRUE(co_await ends_cancelled(task));

@@ -338,7 +338,7 @@ TEST(TaskGroup, that_is_destroyed_while_it_waits_leaves_nothing_behind) {
   };
   const auto amain = [](auto make) -> Coro<> { co_await task_group(make); };
   const auto stops = [](EventLoop& loop) -> Coro<> {
-    co_await rounds(3);
+    co_await pass_rounds(3);
     loop.stop();
     co_await sleep(1h);
   };

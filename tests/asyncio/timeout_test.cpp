@@ -54,7 +54,7 @@ TEST(Timeout, of_zero_or_less_lets_run_until_the_first_wait) {
   const auto amain = []() -> Coro<> {
     EXPECT_EQ(co_await timeout(0s, number(3)), 3);
     EXPECT_THROW(co_await timeout(0s, nap(10s)), TimeoutError);
-    EXPECT_THROW(co_await timeout(-1s, rounds(1)), TimeoutError);
+    EXPECT_THROW(co_await timeout(-1s, pass_rounds(1)), TimeoutError);
   };
   VirtualLoop loop;
   loop.run_until_complete(amain());
@@ -182,7 +182,7 @@ TEST(Timeout, works_in_a_task_that_was_cancelled_before) {
   log.clear();
   const auto amain = []() -> Coro<> {
     const Task<> task = create_task(cleans_up_with_timeout(log));
-    co_await rounds(2);
+    co_await pass_rounds(2);
     task.cancel();
     EXPECT_TRUE(co_await ends_cancelled(task));
     EXPECT_EQ(task.cancelling(), 1);

@@ -99,7 +99,7 @@ TEST(WaitFor, that_is_cancelled_cancels_what_it_waits_for) {
   const auto amain = []() -> Coro<> {
     const Task<int> task = create_task(value_after(1h, 1));
     const Task<int> outer = create_task(waits_for(task, 2h));
-    co_await rounds(3);
+    co_await pass_rounds(3);
     outer.cancel();
     EXPECT_TRUE(co_await ends_cancelled(outer));
     EXPECT_TRUE(task.cancelled());
@@ -112,7 +112,7 @@ TEST(WaitFor, that_is_cancelled_when_the_result_is_there_is_cancelled) {
   const auto amain = []() -> Coro<> {
     const Task<int> task = create_task(value_after(1s, 1));
     const Task<int> outer = create_task(waits_for(task, 2s));
-    co_await rounds(2);
+    co_await pass_rounds(2);
     EventLoop& loop = get_running_loop();
     loop.call_later(1s, [outer, &loop] { loop.call_soon([outer] { outer.cancel(); }); });
     co_await sleep(2s);

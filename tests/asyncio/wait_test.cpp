@@ -148,7 +148,7 @@ TEST(WaitForTasks, that_is_cancelled_leaves_the_tasks_alone) {
   const auto amain = []() -> Coro<> {
     const auto tasks = three(1s, 2s, 3s);
     const Task<> outer = create_task(waits(tasks));
-    co_await rounds(2);
+    co_await pass_rounds(2);
     outer.cancel();
     EXPECT_TRUE(co_await ends_cancelled(outer));
     EXPECT_EQ(co_await tasks[2], 3);

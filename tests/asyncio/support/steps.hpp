@@ -16,7 +16,7 @@ namespace nogil::testing {
 using namespace std::chrono_literals;
 
 // Lets all that is ready run, so often.
-inline asyncio::Coro<> rounds(int count) {
+inline asyncio::Coro<> pass_rounds(int count) {
   for (int i = 0; i < count; ++i) co_await asyncio::yield();
 }
 

@@ -15,10 +15,10 @@ class LoopBound {
  public:
   LoopBound(const LoopBound&) = delete;
   LoopBound& operator=(const LoopBound&) = delete;
+  virtual ~LoopBound() { leave(); }
 
  protected:
   inline explicit LoopBound(LoopCore& loop);
-  virtual ~LoopBound() { leave(); }
 
   // Null when it has ended.
   inline LoopCore* loop() const noexcept;

@@ -78,6 +78,9 @@ class ServerState : public StreamGroup, private LoopBound, private Watch, privat
     if (listeners_.front().family() != AF_UNIX) port_ = listeners_.front().port();
     watch();
   }
+  ~ServerState() override {
+    if (listening() && loop() != nullptr) stop(*loop());
+  }
 
   std::uint16_t port() const noexcept { return port_; }
   bool listening() const noexcept { return !listeners_.empty(); }
@@ -98,11 +101,6 @@ class ServerState : public StreamGroup, private LoopBound, private Watch, privat
   WaitList& over() noexcept { return over_; }
 
   bool being_served = false;  // by serve_forever()
-
- protected:
-  ~ServerState() override {
-    if (listening() && loop() != nullptr) stop(*loop());
-  }
 
   // Runs a task for it.
   virtual void serve(StreamReader reader, StreamWriter writer) = 0;

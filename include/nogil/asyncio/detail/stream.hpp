@@ -60,6 +60,7 @@ class StreamGroup : public Pooled {
   StreamGroup() = default;
   StreamGroup(const StreamGroup&) = delete;
   StreamGroup& operator=(const StreamGroup&) = delete;
+  virtual ~StreamGroup() = default;
 
   void add_ref() noexcept { ++owners_; }
   void drop() noexcept {
@@ -73,8 +74,6 @@ class StreamGroup : public Pooled {
   inline void abort_all() noexcept;
 
  protected:
-  virtual ~StreamGroup() = default;
-
   // None is left.
   virtual void emptied() noexcept = 0;
 
