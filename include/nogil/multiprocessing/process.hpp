@@ -110,7 +110,10 @@ class Process {
     if (child_ || closed_) throw RuntimeError("Process.start: it was started already");
     detail::Frame job;
     OutputArchive out(job);
-    detail::JobHead head{{options_.name, 0, options_.daemon}, current_process(), {}};
+    detail::JobHead head;
+    head.self.name = options_.name;
+    head.self.daemon = options_.daemon;
+    head.parent = current_process();
     ::pthread_sigmask(SIG_SETMASK, nullptr, &head.mask);
     out(head);
     out.write(call_.bytes.data(), call_.bytes.size());

@@ -104,7 +104,7 @@ inline void settle_signals_and_input(const ::sigset_t& mask) noexcept {
 struct JobHead {
   ProcessInfo self;
   ProcessInfo parent;
-  ::sigset_t mask;
+  ::sigset_t mask{};
   TraceLink trace = TraceLink::mine();
 
   template <class Archive>

@@ -79,9 +79,10 @@ inline bool PoolCore::start_worker() noexcept {
         std::make_unique<PoolWorker>(bell_, calls_, static_cast<std::uint32_t>(last_worker_ % Spinners::kWorkers));
     Frame job;
     OutputArchive out(job);
-    const ProcessInfo me =
-        g_child_identity != nullptr ? g_child_identity->self : ProcessInfo{"MainProcess", ::getpid(), false};
-    JobHead head{{(platform::Text() << "ProcessPoolWorker-" << ++last_worker_).take(), 0, true}, me, {}};
+    JobHead head;
+    head.self.name = (platform::Text() << "ProcessPoolWorker-" << ++last_worker_).take();
+    head.self.daemon = true;
+    head.parent = g_child_identity != nullptr ? g_child_identity->self : ProcessInfo{"MainProcess", ::getpid(), false};
     ::sigemptyset(&head.mask);
     out(head);
     save_worker_call(out, *worker);
