@@ -205,7 +205,7 @@ class Results {
   }
 
  private:
-  static bool is_ours(const Rival& rival) { return rival.name.starts_with("nogil::"); }
+  static bool is_ours(const Rival& rival) { return rival.name.starts_with("nogil"); }
 
   // The peer of this name, if it was measured; kBestPeer: the fastest that can sleep.
   Peer peer(const Contest& contest, std::string_view name) const {
