@@ -75,26 +75,13 @@ void compile_case(benchmark::State& state, const char* level, const char* what_f
   }
 }
 
-// ---- Only looking at the headers -------------------------------------------------------
+// Only looks at the headers.
+constexpr auto kLook = []<class R>(benchmark::State& state) { compile_case<R>(state, "-O0", "-fsyntax-only"); };
 
-template <class R>
-void compile_threading(benchmark::State& state) {
-  compile_case<R>(state, "-O0", "-fsyntax-only");
-}
-template <class R>
-void compile_queue(benchmark::State& state) {
-  compile_case<R>(state, "-O0", "-fsyntax-only");
-}
-template <class R>
-void compile_futures(benchmark::State& state) {
-  compile_case<R>(state, "-O0", "-fsyntax-only");
-}
+// Compiles all of it, optimised.
+constexpr auto kOptimise = []<class R>(benchmark::State& state) { compile_case<R>(state, "-O2", "-c"); };
 
-// A program whose main sleeps for a millisecond on a loop, optimised.
-template <class R>
-void compile_asyncio(benchmark::State& state) {
-  compile_case<R>(state, "-O2", "-c");
-}
+// ---- The rivals ------------------------------------------------------------------------
 
 struct NogilThreading {
   static constexpr const char* kName = "nogil/threading.hpp";
@@ -154,6 +141,7 @@ struct Tbb : bench::Absent {
 };
 #endif
 
+// A program whose main sleeps for a millisecond on a loop.
 struct NogilAsyncio {
   static constexpr const char* kName = "nogil/asyncio.hpp";
   static constexpr const char* kSource =
@@ -187,11 +175,11 @@ struct AsioAwaitable : bench::Absent {
 
 [[maybe_unused]] const bool registered = [] {
   constexpr auto kWindow = bench::Timing::kWindow;
-  bench::compare(bench::Rivals<NogilThreading, StdMutexCondition, StdThread>(), BENCH_CASE(compile_threading),
+  bench::compare(bench::Rivals<NogilThreading, StdMutexCondition, StdThread>(), "compile_threading", kLook,
                  {.timing = kWindow, .goals = {bench::at_most(1.3, StdMutexCondition::kName)}});
-  bench::compare(bench::Rivals<NogilQueue, StdQueue, Moodycamel>(), BENCH_CASE(compile_queue), {.timing = kWindow});
-  bench::compare(bench::Rivals<NogilFutures, StdFuture, Tbb>(), BENCH_CASE(compile_futures), {.timing = kWindow});
-  bench::compare(bench::Rivals<NogilAsyncio, AsioAwaitable>(), BENCH_CASE(compile_asyncio),
+  bench::compare(bench::Rivals<NogilQueue, StdQueue, Moodycamel>(), "compile_queue", kLook, {.timing = kWindow});
+  bench::compare(bench::Rivals<NogilFutures, StdFuture, Tbb>(), "compile_futures", kLook, {.timing = kWindow});
+  bench::compare(bench::Rivals<NogilAsyncio, AsioAwaitable>(), "compile_asyncio", kOptimise,
                  {.timing = kWindow, .goals = {bench::at_most(0.5, AsioAwaitable::kName)}});
   return true;
 }();

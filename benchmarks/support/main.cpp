@@ -93,26 +93,22 @@ struct CommandLine {
       const std::size_t equals = arguments[i].starts_with("--") ? arguments[i].find('=') : std::string::npos;
       const std::string option = arguments[i].substr(0, equals);
       // Of an option that has one: after '=', or the next argument.
+      bool taken = false;
       const auto value = [&]() -> std::string {
+        taken = true;
         if (equals != std::string::npos) return arguments[i].substr(equals + 1);
         if (i + 1 == arguments.size()) throw UsageError(option + " wants a value");
         return arguments[++i];
       };
-      if (!option.starts_with("--")) add_module(option);
-      else if (equals != std::string::npos && is_switch(option)) throw UsageError(option + " takes no value");
-      else take(option, value);
+      if (option.starts_with("--")) take(option, value);
+      else add_module(option);
+      if (equals != std::string::npos && !taken) throw UsageError(option + " takes no value");
     }
     // A short run is to be short in the cases that keep their own time, too.
     if (!window_given_) bench::options().window = std::min(bench::options().window, bench::Seconds(min_time * 1.5));
   }
 
  private:
-  static bool is_switch(std::string_view option) {
-    constexpr std::string_view kSwitches[] = {"--quick", "--full",    "--pin", "--markdown",
-                                              "--list",  "--medians", "--help"};
-    return std::find(std::begin(kSwitches), std::end(kSwitches), option) != std::end(kSwitches);
-  }
-
   void add_module(const std::string& module) {
     if (!all_modules().contains(module)) throw UsageError("there is no module '" + module + "'");
     wanted.modules.insert(module);
