@@ -42,6 +42,8 @@ provided() {
     libcurl4-openssl-dev) has_header curl/curl.h || has_header '*/curl/curl.h' ;;
     gdb) command -v gdb >/dev/null ;;
     libuv1-dev) has_header uv.h ;;
+    libopenmpi-dev) command -v mpicxx >/dev/null ;; # or of another MPI
+    openmpi-bin) command -v mpirun >/dev/null ;;
     nlohmann-json3-dev) has_header nlohmann/json.hpp ;;
     libclang-rt-19-dev) compgen -G '/usr/lib/llvm-19/lib/clang/*/lib/linux/libclang_rt.tsan-*.a' >/dev/null ;;
     *) dpkg-query -W -f '${Status}' "$1" 2>/dev/null | grep -q 'ok installed' ;;
@@ -169,6 +171,23 @@ show_build() {
     fi
   done
   clear_status
+}
+
+# over_mpi RANKS PROGRAM [argument...]: on this machine alone, over shared memory, also as root,
+# in a container, and with more ranks than cores. Settings that are there already win.
+over_mpi() {
+  local ranks=$1 setting name
+  shift
+  local settings=(OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 OMPI_MCA_rmaps_base_oversubscribe=1
+    OMPI_MCA_hwloc_base_binding_policy=none OMPI_MCA_mpi_yield_when_idle=1 OMPI_MCA_pml=ob1 'OMPI_MCA_btl=^tcp,openib'
+    OMPI_MCA_btl_vader_single_copy_mechanism=none)
+  (
+    for setting in "${settings[@]}"; do
+      name=${setting%%=*}
+      [[ -n ${!name:-} ]] || export "$name=${setting#*=}"
+    done
+    mpirun -n "$ranks" "$@"
+  )
 }
 
 # run_tests PRESET [ctest option...]: what failed, and ctest's closing lines.

@@ -13,3 +13,9 @@ s|^// \([A-Z][A-Za-z]*\)   *\([^ ]\)|///\n/// **\1** \2|
 s|^//\( \{3,9\}[^ ]\)|///    \1|
 
 s|^\( *\)//\( .*\)\{0,1\}$|\1///\2|
+
+# In prose, <mutex> is no tag.
+/^ *\/\/\/ \{1,3\}[^ ]/s|<\([a-z_/.]*\)>|\\<\1\\>|g
+
+# What is specialised in std is said where the class is; doxygen knows no std to put it into.
+s/^struct std::\(hash\|coroutine_traits\)</struct \1</

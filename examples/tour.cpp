@@ -108,7 +108,7 @@ int list(const CommandLine& line) {
   if (!line.names.empty()) throw UsageError(text("list: unexpected '", line.names.front(), "'"));
   const auto row = [](std::string_view id, std::string_view cell, const std::string& seconds,
                       std::string_view teaches) {
-    tour::print(tour::pad_right(std::string(id), 25), tour::pad_right(std::string(cell), 5), tour::pad_left(seconds, 5),
+    tour::print(tour::pad_right(std::string(id), 27), tour::pad_right(std::string(cell), 5), tour::pad_left(seconds, 5),
                 "  ", teaches);
   };
   row("NAME", "CELL", "SEC", "TEACHES");
@@ -284,7 +284,7 @@ std::string times_faster(tour::Seconds python, tour::Seconds cpp, double less_wo
 }
 
 void print_comparison(std::string_view name, const Words& columns, std::string_view results) {
-  std::string row = tour::pad_right(std::string(name), 23);
+  std::string row = tour::pad_right(std::string(name), 26);
   for (const std::string& column : columns) row += tour::pad_left(column, 9);
   tour::print(row, "  ", results);
 }

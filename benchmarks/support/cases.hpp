@@ -23,6 +23,7 @@
 
 #include <benchmark/benchmark.h>
 
+#include <chrono>
 #include <concepts>
 #include <cstddef>
 #include <set>
@@ -45,11 +46,19 @@ struct Goal {
   double bound;
   std::string peer;
   int from_threads = 0;
+  double plus_ns = 0;  // of kTime: what ours may take beside its part of the peer's
 
   // The same goal, for this many threads or more.
   Goal from(int threads) const {
     Goal goal = *this;
     goal.from_threads = threads;
+    return goal;
+  }
+
+  // The same goal of kTime, and so much more whatever the peer takes.
+  Goal plus(std::chrono::nanoseconds more) const {
+    Goal goal = *this;
+    goal.plus_ns = static_cast<double>(more.count());
     return goal;
   }
 };

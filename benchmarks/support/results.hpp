@@ -142,7 +142,7 @@ inline std::string goal_text(const Goal& goal) {
   const std::string bound = ratio_text(goal.bound);
   switch (goal.of) {
     case Goal::Of::kTime:
-      return "time <= " + bound + " " + goal.peer;
+      return "time <= " + bound + " " + goal.peer + (goal.plus_ns > 0 ? " + " + time_text(goal.plus_ns) : "");
     case Goal::Of::kThroughput:
       return "rate >= " + bound + " " + goal.peer;
     case Goal::Of::kCpu:
@@ -244,7 +244,7 @@ class Results {
       if (goal->of == Goal::Of::kShare) row.reached = row.ours->share();
       else if (goal->of == Goal::Of::kCpu) row.reached = row.ours->cpu();
       else if (const Peer against = peer(contest, goal->peer); against.holds != nullptr) {
-        const double ratio = *row.ratio_to(against);
+        const double ratio = (row.ours->time() - goal->plus_ns) / against.holds->time();
         row.reached = goal->of == Goal::Of::kTime ? ratio : 1 / ratio;
         is_void |= against.holds->all_void();
       }

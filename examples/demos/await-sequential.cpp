@@ -29,7 +29,7 @@ asyncio::Coro<int> amain(tour::Run& run) {
   tour::Lane& lane = run.timeline.lane("main");
   int sleeps = 0;
   for (; sleeps < 3; ++sleeps) {
-    lane.begin(sleeps % 2 == 0 ? tour::Paint::work : tour::Paint::wait);
+    lane.begin(sleeps % 2 == 0 ? tour::Paint::work : tour::Paint::hold);
     co_await asyncio::sleep(run.scaled(1s));
   }
   lane.end();
@@ -38,7 +38,7 @@ asyncio::Coro<int> amain(tour::Run& run) {
 
 void await_sequential(tour::Run& run) {
   run.timeline.legend(tour::Paint::work, "the first and the third");
-  run.timeline.legend(tour::Paint::wait, "the second");
+  run.timeline.legend(tour::Paint::hold, "the second");
   const tour::Stopwatch watch;
   const int sleeps = asyncio::run(amain(run));
   const tour::Seconds wall = watch.wall();

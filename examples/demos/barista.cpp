@@ -81,7 +81,7 @@ Service serve(tour::Run& run, int count) {
     baristas.emplace_back(barista, std::ref(run.timeline.lane(name))).start();
   }
   for (nogil::Thread& b : baristas) b.join();
-  run.timeline.leave_out(std::chrono::duration_cast<tour::Clock::duration>(opened.wall()));
+  run.timeline.again();
   return service;
 }
 

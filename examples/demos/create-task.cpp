@@ -53,7 +53,7 @@ asyncio::Coro<std::string> amain(tour::Run& run) {
 }
 
 void create_task_demo(tour::Run& run) {
-  run.timeline.legend(tour::Paint::wait, "sleeps");
+  run.timeline.legend(tour::Paint::wait, "waits in sleep()");
   const tour::Stopwatch watch;
   const std::string all = asyncio::run(amain(run));
   const tour::Seconds wall = watch.wall();

@@ -85,7 +85,7 @@ int retry_at_once(tour::Run& run) {
 
 void deadlock_with_timeout(tour::Run& run) {
   run.timeline.legend(tour::Paint::hold, "holds one lock");
-  run.timeline.legend(tour::Paint::wait, "holds one, waits for the other");
+  run.timeline.legend(tour::Paint::wait, "waits for the other, holds one");
   run.timeline.legend(tour::Paint::work, "works with both");
 
   tour::print("1. as written:");

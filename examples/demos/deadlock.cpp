@@ -103,7 +103,7 @@ void deadlock(tour::Run& run) {
   tour::print("with Policy::raise:");
   nogil::deadlock::set_policy(nogil::deadlock::Policy::raise);
   run.timeline.legend(tour::Paint::hold, "holds one lock");
-  run.timeline.legend(tour::Paint::wait, "holds one, waits for the other");
+  run.timeline.legend(tour::Paint::wait, "waits for the other, holds one");
   run.timeline.legend(tour::Paint::work, "holds both");
   run.timeline.legend(tour::Paint::error, "DeadlockError");
   Locks locks;

@@ -65,7 +65,7 @@ class Shape {
     const Outcome outcome{result, watch_.wall(), peak_.most()};
     tour::print(tour::pad_right(name_, 12), tour::seconds(outcome.wall), ", at most ", outcome.at_once,
                 " at once, result ", outcome.result);
-    run_.timeline.leave_out(std::chrono::duration_cast<tour::Clock::duration>(watch_.wall()));
+    run_.timeline.again();
     return outcome;
   }
 

@@ -146,7 +146,7 @@ Outcome work(tour::Run& run, const std::string& name, int threads, long pieces) 
   outcome.pieces = done;
   outcome.at_once = most;
   outcome.switches = gil.switches();
-  run.timeline.leave_out(std::chrono::duration_cast<tour::Clock::duration>(watch.wall()));
+  run.timeline.again();
   return outcome;
 }
 

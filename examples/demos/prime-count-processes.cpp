@@ -23,12 +23,10 @@
 //     p1.start(); p2.start()
 //     p1.join(); p2.join()
 
-#include <algorithm>
-#include <string>
-#include <vector>
+#include <cstddef>
 
 #include "nogil/multiprocessing.hpp"
-#include "support/primes.hpp"
+#include "support/prime_demo.hpp"
 #include "support/stopwatch.hpp"
 #include "support/tour.hpp"
 
@@ -40,16 +38,12 @@ void count_half(int n, int from, int end, nogil::mp::Value<int> count) {
   tour::print("Process ", n, " is finished. Spent ", tour::fixed(watch.wall().count(), 6), " sec\n", count.get());
 }
 
-void report(const std::string& how, const tour::Stopwatch& watch, int count) {
-  tour::print(tour::pad_right(how, 26), tour::seconds(watch.wall(), 3), "  ", count);
-}
-
 void prime_count_processes(tour::Run& run) {
   const int last = static_cast<int>(run.size(2'000'000, 100)), half = last / 2;
 
   const tour::Stopwatch alone;
   const int sequential = tour::count_primes(2, last + 1);
-  report("no processes", alone, sequential);
+  tour::print_count("no processes", tour::seconds(alone.wall(), 3), sequential);
 
   const tour::Stopwatch two_halves;
   nogil::mp::Value<int> first(0), second(0);
@@ -59,27 +53,15 @@ void prime_count_processes(tour::Run& run) {
   p2.start();
   p1.join();
   p2.join();
-  report("2 processes, halves", two_halves, first.get() + second.get());
+  tour::print_count("2 processes, halves", tour::seconds(two_halves.wall(), 3), first.get() + second.get());
 
-  // The halves are uneven, since large numbers take longer: 64 small parts for whoever is free.
-  const int workers = run.threads(static_cast<int>(nogil::cpu_count())), chunk = std::max(1, last / 64);
+  const int workers = run.threads(static_cast<int>(nogil::cpu_count()));
   const tour::Stopwatch chunked;
-  int in_chunks = 0;
-  {
-    nogil::mp::ProcessPoolExecutor executor(static_cast<std::size_t>(workers));
-    std::vector<nogil::Future<int>> parts;
-    for (int from = 2; from <= last; from += chunk) {
-      parts.push_back(executor.submit(tour::count_primes, from, std::min(from + chunk, last + 1)));
-    }
-    for (const nogil::Future<int>& part : parts) in_chunks += part.result();
-  }
-  report(tour::text("a pool of ", workers, ", 64 chunks"), chunked, in_chunks);
+  nogil::mp::ProcessPoolExecutor executor(static_cast<std::size_t>(workers));
+  const int in_chunks = tour::count_primes_by(executor, last);
+  tour::print_count(tour::text("a pool of ", workers, ", 64 chunks"), tour::seconds(chunked.wall(), 3), in_chunks);
 
-  const std::string by_sieve =
-      tour::text(tour::count_by_sieve(2, half + 1), '+', tour::count_by_sieve(half + 1, last + 1));
-  run.expect("halves", tour::text(first.get(), '+', second.get()), last == 2'000'000 ? "78498+70435" : by_sieve);
-  run.expect("in chunks", in_chunks, tour::count_by_sieve(2, last + 1));
-  run.check(sequential == in_chunks, "processes change nothing");
+  tour::expect_primes(run, last, sequential, first.get(), second.get(), in_chunks);
 }
 
 const tour::Demo registered({.id = "prime-count-processes",

@@ -28,28 +28,22 @@
 //     t1.start(); t2.start()
 //     t1.join(); t2.join()
 
-#include <algorithm>
-#include <atomic>
-#include <string>
-#include <vector>
+#include <cstddef>
 
+#include "nogil/futures.hpp"
 #include "nogil/threading.hpp"
-#include "support/primes.hpp"
+#include "support/prime_demo.hpp"
 #include "support/stopwatch.hpp"
 #include "support/tour.hpp"
 
 namespace {
-
-void report(const std::string& how, const tour::Stopwatch& watch, int count) {
-  tour::print(tour::pad_right(how, 24), watch.both(), "  ", count);
-}
 
 void prime_count_threads(tour::Run& run) {
   const int last = static_cast<int>(run.size(2'000'000, 100)), half = last / 2;
 
   const tour::Stopwatch one_thread;
   const int sequential = tour::count_primes(2, last + 1);
-  report("no threads", one_thread, sequential);
+  tour::print_count("no threads", one_thread.both(), sequential);
 
   int counts[2] = {0, 0};
   const tour::Stopwatch two_halves;
@@ -64,31 +58,15 @@ void prime_count_threads(tour::Run& run) {
   t2.start();
   t1.join();
   t2.join();
-  report("2 threads, halves", two_halves, counts[0] + counts[1]);
+  tour::print_count("2 threads, halves", two_halves.both(), counts[0] + counts[1]);
 
   const int workers = run.threads(static_cast<int>(nogil::cpu_count()));
-  const int chunk = std::max(1, last / 64);
-  std::atomic<int> next = 2, in_chunks = 0;
   const tour::Stopwatch chunked;
-  std::vector<nogil::Thread> threads;
-  for (int i = 0; i < workers; ++i) {
-    threads
-        .emplace_back([&] {
-          for (int from; (from = next.fetch_add(chunk)) <= last;) {
-            in_chunks += tour::count_primes(from, std::min(from + chunk, last + 1));
-            run.progress(static_cast<double>(from) / last);
-          }
-        })
-        .start();
-  }
-  for (nogil::Thread& t : threads) t.join();
-  report(tour::text(workers, workers == 1 ? " thread, 64 chunks" : " threads, 64 chunks"), chunked, in_chunks);
+  nogil::ThreadPoolExecutor executor(static_cast<std::size_t>(workers));
+  const int in_chunks = tour::count_primes_by(executor, last);
+  tour::print_count(tour::text("a pool of ", workers, ", 64 chunks"), chunked.both(), in_chunks);
 
-  const std::string by_sieve =
-      tour::text(tour::count_by_sieve(2, half + 1), '+', tour::count_by_sieve(half + 1, last + 1));
-  run.expect("halves", tour::text(counts[0], '+', counts[1]), last == 2'000'000 ? "78498+70435" : by_sieve);
-  run.expect("in chunks", in_chunks.load(), tour::count_by_sieve(2, last + 1));
-  run.check(sequential == in_chunks, "threads change nothing");
+  tour::expect_primes(run, last, sequential, counts[0], counts[1], in_chunks);
 }
 
 const tour::Demo registered({.id = "prime-count-threads",

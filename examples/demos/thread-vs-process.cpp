@@ -21,9 +21,7 @@
 #include <algorithm>
 #include <atomic>
 #include <cstddef>
-#include <cstdlib>
 #include <cstring>
-#include <fstream>
 #include <string>
 #include <vector>
 
@@ -31,6 +29,7 @@
 #include "nogil/multiprocessing.hpp"
 #include "nogil/threading.hpp"
 #include "support/child.hpp"
+#include "support/memory.hpp"
 #include "support/stopwatch.hpp"
 #include "support/tour.hpp"
 
@@ -92,44 +91,8 @@ int start_with_fork(tour::Run& run) {
   return memory[memory.size() / 2] == 1 ? 0 : 1;
 }
 
-// A line of a file of /proc, in KiB; -1: there is none.
-double kib_in(const std::string& path, const std::string& name) {
-  std::ifstream file(path);
-  for (std::string line; std::getline(file, line);) {
-    if (line.starts_with(name)) return std::atof(line.c_str() + name.size());
-  }
-  return -1;
-}
-
-// What nobody else has: pages that two processes share count for neither.
-double private_kib(int pid) {
-  const std::string path = tour::text("/proc/", pid, "/smaps_rollup");
-  const double clean = kib_in(path, "Private_Clean:"), dirty = kib_in(path, "Private_Dirty:");
-  return clean < 0 || dirty < 0 ? -1 : clean + dirty;
-}
-
 void print_memory(const std::string& what, double kib) {
   tour::print("  ", tour::pad_right(what, 44), tour::pad_left(kib < 0 ? "unknown" : tour::fixed(kib, 1), 10), " KiB");
-}
-
-double kib_of_a_thread(int count) {
-  nogil::Event end, all_there;
-  std::atomic<int> there{0};
-  const double before = kib_in("/proc/self/status", "VmRSS:");
-  std::vector<nogil::Thread> threads;
-  for (int i = 0; i < count; ++i) {
-    threads
-        .emplace_back([&] {
-          if (++there == count) all_there.set();
-          end.wait();
-        })
-        .start();
-  }
-  all_there.wait();
-  const double after = kib_in("/proc/self/status", "VmRSS:");
-  end.set();
-  for (nogil::Thread& t : threads) t.join();
-  return before < 0 || after < before ? -1 : (after - before) / count;
 }
 
 void thread_vs_process(tour::Run& run) {
@@ -170,9 +133,9 @@ void thread_vs_process(tour::Run& run) {
   tour::print(row("by a process, 1 MiB", median_us(times, [&] { bytes += processes.submit(length, large).result(); })));
 
   tour::print("memory of one that does nothing:");
-  print_memory("a thread", kib_of_a_thread(64));
+  print_memory("a thread", tour::held_by_threads(64).resident);
   const std::vector<int> pids = processes.worker_pids();
-  print_memory("a worker process, forkserver", pids.empty() ? -1 : private_kib(pids.front()));
+  print_memory("a worker process, forkserver", pids.empty() ? -1 : tour::private_kib(pids.front()));
 
   run.expect("x after a process", after_process, 0);
   run.expect("x after a thread", after_thread, 5);

@@ -64,7 +64,7 @@ asyncio::Coro<> amain(tour::Run& run, std::uint16_t port) {
 void url_fetch_async_3(tour::Run& run) {
   const tour::LatencyServer server(
       {{"/ya", run.scaled(100ms)}, {"/google", run.scaled(200ms)}, {"/duckduckgo", run.scaled(300ms)}});
-  run.timeline.legend(tour::Paint::wait, "on its way");
+  run.timeline.legend(tour::Paint::wait, "waits for its page");
   asyncio::run(amain(run, server.port()));
   run.expect("pages served", server.served(), 3);
 }

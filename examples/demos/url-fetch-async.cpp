@@ -41,16 +41,16 @@ using namespace std::chrono_literals;
 constexpr int kPages = 13;
 
 asyncio::Coro<std::string> get_data(tour::Lane& lane, std::uint16_t port, std::string path) {
-  lane.begin(tour::Paint::wait);
+  lane.begin(tour::Paint::hold);
   std::string page = co_await tour::http_get_async(port, path);
   lane.end();
   co_return page;
 }
 
-asyncio::Coro<std::vector<std::string>> all_at_once(tour::Run& run, std::uint16_t port,
+asyncio::Coro<std::vector<std::string>> all_at_once(const std::vector<tour::Lane*>& lanes, std::uint16_t port,
                                                     const std::vector<std::string>& paths) {
   std::vector<asyncio::Coro<std::string>> pages;
-  for (const std::string& path : paths) pages.push_back(get_data(run.timeline.lane(path), port, path));
+  for (std::size_t i = 0; i < paths.size(); ++i) pages.push_back(get_data(*lanes[i], port, paths[i]));
   co_return co_await asyncio::gather(std::move(pages));
 }
 
@@ -62,16 +62,23 @@ void url_fetch_async(tour::Run& run) {
     delays[paths.back()] = run.scaled(100ms);
   }
   const tour::LatencyServer server(delays);
-  run.timeline.legend(tour::Paint::wait, "on its way");
+  run.timeline.legend(tour::Paint::work, "one after another");
+  run.timeline.legend(tour::Paint::hold, "all at once");
+  std::vector<tour::Lane*> lanes;
+  for (const std::string& path : paths) lanes.push_back(&run.timeline.lane(path));
 
   const tour::Stopwatch loop;
   std::vector<std::string> expected;
-  for (const std::string& path : paths) expected.push_back(tour::http_get(server.port(), path));
+  for (std::size_t i = 0; i < paths.size(); ++i) {
+    lanes[i]->begin(tour::Paint::work);
+    expected.push_back(tour::http_get(server.port(), paths[i]));
+    lanes[i]->end();
+  }
   const tour::Seconds by_loop = loop.wall();
   tour::print("one after another  ", loop.both());
 
   const tour::Stopwatch watch;
-  const std::vector<std::string> contents = asyncio::run(all_at_once(run, server.port(), paths));
+  const std::vector<std::string> contents = asyncio::run(all_at_once(lanes, server.port(), paths));
   const tour::Seconds at_once = watch.wall();
   tour::print("all at once        ", watch.both());
   for (const std::string& content : contents) tour::print(content.substr(0, 15));

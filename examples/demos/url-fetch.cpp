@@ -82,33 +82,31 @@ void url_fetch(tour::Run& run) {
   const tour::LatencyServer server(delays);
   tour::print(kPages.size(), " pages; their delays: ", tour::seconds(sum, 3), " in all, ", tour::seconds(longest, 3),
               " the longest");
-  run.timeline.legend(tour::Paint::wait, "in the queue of four threads");
-  run.timeline.legend(tour::Paint::work, "waits for its page");
-
   const tour::Stopwatch loop;
   std::vector<std::string> expected;
   for (const Page& page : kPages) expected.push_back(tour::http_get(server.port(), page.path));
   const tour::Seconds by_loop = loop.wall();
   report("a loop", loop);
 
+  // The same rows for all five, one after the other: a long stair, shorter ones, a wall.
+  run.timeline.legend(tour::Paint::hold, "how many threads");
+  run.timeline.legend(tour::Paint::work, "a page is on its way");
+  tour::Lane& heading = run.timeline.lane("threads");
+  std::vector<tour::Lane*> lanes;
+  for (const Page& page : kPages) lanes.push_back(&run.timeline.lane(page.path));
+
   int runs = 1;
   bool same = true;
   for (const int threads : {1, 4, 8, 16, run.threads(32)}) {
-    std::vector<tour::Lane*> lanes;
-    if (threads == 4 && run.timeline.empty()) {
-      for (const Page& page : kPages) {
-        lanes.push_back(&run.timeline.lane(page.path));
-        lanes.back()->begin(tour::Paint::wait);
-      }
-    }
     auto get_data = [&](const Page& page) {
-      tour::Lane* const lane = lanes.empty() ? nullptr : lanes[static_cast<std::size_t>(&page - kPages.data())];
-      if (lane != nullptr) lane->begin(tour::Paint::work, tour::seconds(page.delay));
+      tour::Lane& lane = *lanes[static_cast<std::size_t>(&page - kPages.data())];
+      lane.begin(tour::Paint::work);
       std::string data = tour::http_get(server.port(), page.path);
-      if (lane != nullptr) lane->end();
+      lane.end();
       return data;
     };
 
+    heading.begin(tour::Paint::hold, std::to_string(threads));
     const tour::Stopwatch watch;
     std::vector<std::string> results;
     {
@@ -116,6 +114,7 @@ void url_fetch(tour::Run& run) {
       for (std::string page : executor.map(get_data, kPages)) results.push_back(std::move(page));
     }
     const tour::Seconds wall = watch.wall();
+    heading.end();
     report(tour::text("ThreadPoolExecutor(", threads, ")"), watch);
     if (threads == 1) tour::print(as_bytes(results.front()));
     same = same && results == expected;

@@ -20,6 +20,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <string>
 #include <utility>
 #include <vector>
@@ -41,14 +42,18 @@ struct Service {
   std::uint16_t api;
   bool blocking;
   int served = 0;
+  std::map<std::string, tour::Lane*> lanes{};  // a row for each city: its client waits, and is served
 };
 
 asyncio::Coro<> answer(Service& service, asyncio::StreamReader reader, asyncio::StreamWriter writer) {
   std::string city = co_await reader.readline();
   city.pop_back();
+  tour::Lane& lane = *service.lanes.at(city);
+  lane.begin(service.blocking ? tour::Paint::error : tour::Paint::work, "asks the weather service");
   std::string weather;
   if (service.blocking) weather = tour::http_get(service.api, city);  // wrong: nobody else is served
   else weather = co_await tour::http_get_async(service.api, city);
+  lane.begin(tour::Paint::wait);
   ++service.served;
   writer.write(weather);
   co_await writer.drain();
@@ -70,10 +75,13 @@ asyncio::Coro<tour::Seconds> serve_all(tour::Run& run, Service& service) {
     return answer(service, std::move(reader), std::move(writer));
   };
   const asyncio::Server server = co_await asyncio::start_server(handler, "127.0.0.1", 0);
-  std::vector<asyncio::Coro<tour::Seconds>> clients;
   const std::string how = service.blocking ? "blocks" : "awaits";
+  run.timeline.again();
+  std::vector<asyncio::Coro<tour::Seconds>> clients;
   for (const std::string& city : kCities) {
-    clients.push_back(ask(run.timeline.lane(tour::text(how, ' ', city.substr(1))), server.port(), city));
+    tour::Lane& lane = run.timeline.lane(tour::text(how, ' ', city.substr(1)));
+    service.lanes[city] = &lane;
+    clients.push_back(ask(lane, server.port(), city));
   }
   const std::vector<tour::Seconds> waited = co_await asyncio::gather(std::move(clients));
   tour::Seconds longest(0);
@@ -88,7 +96,9 @@ void weather_api(tour::Run& run) {
   tour::LatencyServer::Pages delays;
   for (const std::string& city : kCities) delays[city] = run.scaled(1s);
   const tour::LatencyServer api(delays);
-  run.timeline.legend(tour::Paint::wait, "a client waits");
+  run.timeline.legend(tour::Paint::wait, "waits for the service");
+  run.timeline.legend(tour::Paint::error, "the service asks, and blocks");
+  run.timeline.legend(tour::Paint::work, "the service asks, and goes on");
 
   Service blocking{api.port(), true};
   const tour::Seconds blocked = asyncio::run(serve_all(run, blocking));

@@ -34,7 +34,7 @@ def main(tour):
         print(f"{task.__name__:12}{orders[task]}  {time.perf_counter() - start:.3f} s wall")
     tour.result("blocking", orders[blocking])
     tour.result("awaiting", orders[awaiting])
-    tour.result("in threads begins", orders[in_thread][:3])
+    tour.result("in threads, sorted", "".join(sorted(orders[in_thread])))
 
 
 run(main)

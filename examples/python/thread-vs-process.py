@@ -6,6 +6,7 @@ import time
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from multiprocessing import Process, get_context
 
+from held import private
 from support import run
 
 x = 0
@@ -43,17 +44,6 @@ def start_and_join(kind):
     one.join()
 
 
-def kib_in(path, name):
-    try:
-        with open(path) as file:
-            for line in file:
-                if line.startswith(name):
-                    return int(line.split()[1])
-    except OSError:
-        pass
-    return -1
-
-
 def main(tour):
     print("whose x?")
     p = Process(target=set_x)
@@ -85,8 +75,7 @@ def main(tour):
         row("by a process, 1 MiB", median_us(times, lambda: processes.submit(len, large).result()))
         print("memory of one that does nothing:")
         for pid in list(processes._processes):
-            path = f"/proc/{pid}/smaps_rollup"
-            print(f"  a worker process: {kib_in(path, 'Private_Clean:') + kib_in(path, 'Private_Dirty:')} KiB")
+            print(f"  a worker process: {private(pid)} KiB")
 
 
 if __name__ == "__main__":

@@ -20,9 +20,43 @@
 #include <vector>
 
 #include "support/print.hpp"
-#include "support/svg.hpp"
 
 namespace tour {
+
+namespace detail {
+
+inline std::string escaped(std::string_view raw) {
+  std::string out;
+  for (const char c : raw) {
+    switch (c) {
+      case '&':
+        out += "&amp;";
+        break;
+      case '<':
+        out += "&lt;";
+        break;
+      case '>':
+        out += "&gt;";
+        break;
+      case '"':
+        out += "&quot;";
+        break;
+      case '\'':
+        out += "&#39;";
+        break;
+      default:
+        out += c;
+    }
+  }
+  return out;
+}
+
+// The width of a text in pixels, a little more rather than less: fonts differ.
+inline double text_width(std::string_view words, double font_size) {
+  return 0.62 * font_size * static_cast<double>(words.size());
+}
+
+}  // namespace detail
 
 class Chart {
  public:

@@ -28,7 +28,6 @@
 #include "support/print.hpp"
 #include "support/stopwatch.hpp"
 #include "support/suggest.hpp"
-#include "support/svg.hpp"
 #include "support/terminal.hpp"
 #include "support/tour.hpp"
 
@@ -194,7 +193,7 @@ inline int run_demo(const Demo& demo, const Options& options) {
   std::string summary;
   const bool wants_svg = !options.svg_folder.empty() || !options.svg_file.empty();
   const bool wants_json = !options.json_folder.empty();
-  if (wants_svg || wants_json) nogil::trace::start();
+  if (wants_svg || wants_json) run.timeline.record();
   try {
     const StatusLine status(run, demo.about.id, expected);
     demo.run(run);
@@ -230,7 +229,7 @@ inline int run_demo(const Demo& demo, const Options& options) {
     const std::string title = text(demo.about.id, ": ", demo.about.teaches);
     written(path, [&] {
       if (!run.chart.empty()) write_file(path, run.chart.svg(title));
-      else if (!run.timeline.empty()) write_file(path, svg(run.timeline, title));
+      else if (!run.timeline.empty()) write_file(path, run.timeline.svg(title));
       else nogil::trace::write_svg(path, title);
     });
   }

@@ -12,160 +12,168 @@
 //   T1 |......######        |
 //       0                2.0 s
 //
-// Threads   lane() and legend() by any thread; each Lane by one thread at a time. Draw
-//           it when the threads have been joined.
+// It is a trace (nogil/trace.hpp) of which only the lanes are drawn, and in which runs of
+// the same thing may lie below each other: again(). What else the trace recorded, such
+// as what threads slept for, is in the file that --json writes.
+//
+// Threads   lane() by any thread; each Lane by one thread at a time. legend() before.
 
 #pragma once
 
 #include <array>
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <deque>
+#include <limits>
 #include <mutex>
+#include <optional>
 #include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
+#include "nogil/trace.hpp"
 #include "support/print.hpp"
 
 namespace tour {
 
 // What a stretch of time means; legend() says it in the words of the demo.
 enum class Paint { work, wait, hold, error };
-inline constexpr std::size_t kPaints = 4;
 
 class Lane {
  public:
-  using Clock = std::chrono::steady_clock;
+  using Legend = std::array<std::string, 4>;
 
-  struct Span {
-    Paint paint;
-    double from, to;  // seconds since the timeline began; equal for a moment (mark)
-    std::string label;
-  };
-
-  Lane(std::string name, Clock::time_point start) : name_(std::move(name)), start_(start) {}
+  Lane(std::string_view name, const Legend& legend) : legend_(legend), track_(name) {}
 
   // From now on, until the next begin() or end().
-  void begin(Paint paint, std::string label = {}) {
+  void begin(Paint paint, std::string_view label = {}) {
     end();
-    spans_.push_back({paint, now(), kOpen, std::move(label)});
+    span_ = track_.span(label.empty() ? meaning(paint) : label, meaning(paint));
   }
 
-  void end() {
-    if (!spans_.empty() && spans_.back().to == kOpen) spans_.back().to = now();
-  }
+  void end() { span_.reset(); }
 
   // A moment, such as an error. Ends what went on before.
-  void mark(Paint paint, std::string label) {
+  void mark(Paint paint, std::string_view label) {
     end();
-    const double when = now();
-    spans_.push_back({paint, when, when, std::move(label)});
+    track_.instant(label, meaning(paint));
   }
 
-  const std::string& name() const { return name_; }
-  const std::vector<Span>& spans() const { return spans_; }
-
  private:
-  static constexpr double kOpen = -1;
+  std::string_view meaning(Paint paint) const { return legend_[static_cast<std::size_t>(paint)]; }
 
-  double now() const { return std::chrono::duration<double>(Clock::now() - start_).count(); }
-
-  std::string name_;
-  Clock::time_point start_;
-  std::vector<Span> spans_;
+  const Legend& legend_;
+  nogil::trace::Track track_;
+  std::optional<nogil::trace::Span> span_;
 };
 
 class Timeline {
  public:
-  // A new lane, below those before it. It lives as long as the timeline. Time counts
-  // from the first lane.
-  Lane& lane(std::string name) {
+  // Begins the trace in which the lanes are, unless that is done. The first lane does.
+  void record() {
     const std::scoped_lock guard(lock_);
-    if (lanes_.empty()) start_ = Lane::Clock::now();
-    return lanes_.emplace_back(std::move(name), start_);
+    begin_recording();
   }
 
-  // Lanes made from now on come that much earlier: this much has not been of interest.
-  void leave_out(Lane::Clock::duration uninteresting) {
+  // A new lane, below those before it. It lives as long as the timeline.
+  Lane& lane(std::string_view name) {
     const std::scoped_lock guard(lock_);
-    start_ += uninteresting;
+    begin_recording();
+    return lanes_.emplace_back(name, legend_);
   }
 
-  void legend(Paint paint, std::string meaning) {
-    const std::scoped_lock guard(lock_);
-    legend_[static_cast<std::size_t>(paint)] = std::move(meaning);
+  // Lanes that are made from now on begin at 0 once more: the same again, below what was.
+  void again() { begin_part(true); }
+
+  // Lanes that are made from now on begin where the last one ended: what happens in
+  // between has not been of interest.
+  void leave_out() { begin_part(false); }
+
+  // A wait is hatched and an error red, as in every trace.
+  void legend(Paint paint, const std::string& meaning) {
+    const bool wait = paint == Paint::wait && !meaning.starts_with("wait");
+    const bool error = paint == Paint::error && !meaning.ends_with("Error");
+    legend_[static_cast<std::size_t>(paint)] = text(wait ? "waits: " : error ? "error: " : "", meaning);
   }
 
-  const std::deque<Lane>& lanes() const { return lanes_; }
-  const std::string& legend(Paint paint) const { return legend_[static_cast<std::size_t>(paint)]; }
   bool empty() const { return lanes_.empty(); }
 
-  // When the last stretch ended, in seconds.
-  double length() const {
-    double last = 0;
-    for (const Lane& lane : lanes_)
-      for (const Lane::Span& span : lane.spans()) last = span.to > last ? span.to : last;
-    return last;
+  // Draws it in the terminal. (This and svg() are templates so that only who calls them
+  // compiles them.)
+  template <class = void>
+  void print_text() const {
+    std::string drawn = nogil::trace::detail::text_of(picture(), 80);
+    drawn.pop_back();
+    print('\n', drawn, '\n');
   }
 
-  // Draws it as text, `width` columns for the whole time.
-  void print_text(std::size_t width = 60) const;
+  // A stand-alone picture.
+  template <class = void>
+  std::string svg(const std::string& title) const {
+    return nogil::trace::detail::svg_of(picture(), title);
+  }
 
  private:
-  std::mutex lock_;
-  std::deque<Lane> lanes_;
-  std::array<std::string, kPaints> legend_;
-  Lane::Clock::time_point start_;
-};
-
-// How a paint looks in text.
-inline char glyph(Paint paint) {
-  switch (paint) {
-    case Paint::work:
-      return '#';
-    case Paint::wait:
-      return '.';
-    case Paint::hold:
-      return '=';
-    case Paint::error:
-      return '!';
-  }
-  return '?';
-}
-
-inline void Timeline::print_text(std::size_t width) const {
-  const double whole = length();
-  if (whole <= 0) return;
-  // The column in which a moment lies; the last moment of all still has one.
-  const auto column = [&](double when) {
-    const auto at = static_cast<std::size_t>(when / whole * static_cast<double>(width));
-    return at < width ? at : width - 1;
+  struct Part {
+    std::int64_t begin;  // ns since the trace began
+    bool at_0;           // or where the part before ended
   };
-  std::size_t name_width = 0;
-  for (const Lane& lane : lanes_) name_width = lane.name().size() > name_width ? lane.name().size() : name_width;
 
-  print();
-  for (const Lane& lane : lanes_) {
-    std::string row(width, ' ');
-    // Moments are drawn last, on top of the stretches beside them.
-    for (const bool moments : {false, true}) {
-      for (const Lane::Span& span : lane.spans()) {
-        if ((span.from == span.to) != moments) continue;
-        for (std::size_t at = column(span.from); at <= column(span.to); ++at) {
-          if (moments || at < column(span.to) || span.to == whole) row[at] = glyph(span.paint);
+  void begin_part(bool at_0) {
+    const std::scoped_lock guard(lock_);
+    if (start_ == std::chrono::steady_clock::time_point()) return;
+    const std::chrono::nanoseconds now = std::chrono::steady_clock::now() - start_;
+    parts_.push_back({now.count(), at_0});
+  }
+
+  void begin_recording() {
+    if (start_ != std::chrono::steady_clock::time_point()) return;
+    nogil::trace::start();
+    start_ = std::chrono::steady_clock::now();
+  }
+
+  // What the lanes recorded, without a heading, and from its first moment to its last.
+  template <class = void>
+  nogil::trace::detail::Picture picture() const {
+    namespace trace = nogil::trace::detail;
+    trace::Picture all = trace::take_picture();
+    trace::Picture lanes{0, all.dropped, 0, {}};
+    trace::Process& drawn = lanes.processes.emplace_back(trace::Process{-1, {}, {}});
+    for (trace::Process& process : all.processes) {
+      for (trace::Row& row : process.rows) {
+        const bool is_lane = row.tid == 0 && row.lane < trace::kFirstTask && !row.items.empty();
+        if (is_lane) drawn.rows.push_back(std::move(row));
+      }
+    }
+    constexpr std::int64_t kNever = std::numeric_limits<std::int64_t>::max();
+    for (std::size_t part = 0; part < parts_.size(); ++part) {
+      const std::int64_t from = parts_[part].begin, to = part + 1 < parts_.size() ? parts_[part + 1].begin : kNever;
+      const auto in_part = [&](const trace::Row& row) {
+        return from <= row.items.front().begin && row.items.front().begin < to;
+      };
+      std::int64_t first = kNever;
+      for (const trace::Row& row : drawn.rows) {
+        if (in_part(row) && row.items.front().begin < first) first = row.items.front().begin;
+      }
+      const std::int64_t earlier = first - (parts_[part].at_0 ? 0 : lanes.length);
+      for (trace::Row& row : drawn.rows) {
+        if (!in_part(row)) continue;
+        for (trace::Item& item : row.items) {
+          item.begin -= earlier, item.end -= earlier;
+          if (item.end > lanes.length) lanes.length = item.end;
         }
       }
     }
-    print("  ", pad_right(lane.name(), name_width), " |", row, "|");
+    return lanes;
   }
-  const std::string end = seconds(std::chrono::duration<double>(whole));
-  print("  ", std::string(name_width, ' '), "  0", pad_left(end, width - 1));
-  std::string legend_line = text("  ", std::string(name_width, ' '));
-  for (std::size_t paint = 0; paint < kPaints; ++paint) {
-    if (!legend_[paint].empty()) legend_line += text("  ", glyph(static_cast<Paint>(paint)), ' ', legend_[paint]);
-  }
-  print(legend_line);
-  print();
-}
+
+  std::mutex lock_;
+  std::chrono::steady_clock::time_point start_;  // of the trace
+  Lane::Legend legend_{"works", "waits", "holds", "error"};
+  std::deque<Lane> lanes_;
+  std::vector<Part> parts_{{0, true}};
+};
 
 }  // namespace tour

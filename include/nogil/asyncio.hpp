@@ -13,6 +13,7 @@
 #include "nogil/asyncio/coro.hpp"
 #include "nogil/asyncio/event.hpp"
 #include "nogil/asyncio/event_loop.hpp"
+#include "nogil/asyncio/future.hpp"
 #include "nogil/asyncio/gather.hpp"
 #include "nogil/asyncio/lifo_queue.hpp"
 #include "nogil/asyncio/lock.hpp"

@@ -11,8 +11,8 @@
 //   nogil::trace::write_text(std::cout);                            // in the terminal
 //
 // While it runs, the library records by itself: tasks of executors and pools, tasks that
-// workers steal, what threads sleep for (locks, queues, futures, …), idle workers, steps of
-// coroutines, and the deaths of worker processes.
+// workers steal, what threads sleep for (locks, queues, futures, …), workers and loops that
+// have nothing to do, steps of coroutines, and the deaths of worker processes.
 //
 // Threads    Everything from any thread at any time. A Span may end in another thread than it
 //            began in; a Span or a Track is used by one thread at a time.

@@ -1,4 +1,6 @@
-// tests/asyncio/differential_test.cpp -- the same programs here and in CPython 3.13 or later.
+// tests/asyncio/differential_test.cpp -- the same programs here and in CPython.
+//
+// In 3.13 or later, all of them; in 3.11 and 3.12 those that mean the same there.
 
 #include <gtest/gtest.h>
 
@@ -100,7 +102,7 @@ std::vector<std::string> logs_of_python(const std::vector<Program>& programs) {
   file.close();
   std::vector<std::string> logs;
   const char* const chosen = std::getenv("NOGIL_PYTHON");
-  for (const char* python : {chosen != nullptr ? chosen : "python3", "python3.14", "python3.13"}) {
+  for (const char* python : {chosen != nullptr ? chosen : "python3.14", "python3.13", "python3"}) {
     const std::string command = std::string(python) + " " + script.string() + " < " + input.string() + " 2>/dev/null";
     std::FILE* const pipe = ::popen(command.c_str(), "r");
     if (pipe == nullptr) continue;
@@ -122,13 +124,18 @@ std::vector<std::string> logs_of_python(const std::vector<Program>& programs) {
 
 void compare(const std::vector<Program>& programs) {
   const std::vector<std::string> expected = logs_of_python(programs);
-  if (expected.empty()) GTEST_SKIP() << "there is no CPython 3.13; NOGIL_PYTHON says where one is";
+  if (expected.empty()) GTEST_SKIP() << "there is no CPython 3.11; NOGIL_PYTHON says where one is";
   ASSERT_EQ(expected.size(), programs.size());
   set_excepthook([](const ExceptHookArgs&) {});
+  int compared = 0;
   for (std::size_t i = 0; i < programs.size() && !::testing::Test::HasFailure(); ++i) {
+    if (expected[i] == "too new\n") continue;
+    ++compared;
     EXPECT_EQ(log_of(programs[i]), expected[i]) << i << ": " << to_json(programs[i]);
   }
   set_excepthook(nullptr);
+  ::testing::Test::RecordProperty("compared", compared);
+  if (compared == 0) GTEST_SKIP() << "all of these are too new for this CPython";
 }
 
 TEST(Differential, what_is_written_by_hand_happens_as_in_python) {

@@ -386,12 +386,12 @@ TEST(EventLoop, handles_signals_between_two_callbacks) {
 
 struct First : detail::LoopService {
   explicit First(detail::LoopCore&) {}
-  ~First() override { ended.push_back("first"); }
+  ~First() { ended.push_back("first"); }
   static inline Log ended;
 };
 struct Second : detail::LoopService {
   explicit Second(detail::LoopCore&) {}
-  ~Second() override { First::ended.push_back("second"); }
+  ~Second() { First::ended.push_back("second"); }
 };
 
 TEST(EventLoop, keeps_one_of_each_service_until_its_end) {

@@ -9,7 +9,8 @@
 #
 # Where the block begins with `#include` it is a program of its own: it must end with 0. Other
 # blocks go together into one program, each in a function of a namespace of its own, behind
-# what it needs; lines that begin with #include go to the top of the file. To mark a block
+# what it needs; lines that begin with #include go to the top of the file. A program that
+# includes <nogil/mpi.hpp> runs with three ranks, where there is an MPI. To mark a block
 # that shows parts, write them all as one needs them: `<!-- compile` keeps it from being run.
 
 file(GLOB pages CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/README.md ${PROJECT_SOURCE_DIR}/docs/*.md)
@@ -46,11 +47,19 @@ foreach(page IN LISTS pages)
     math(EXPR number "${number} + 1")
     math(EXPR count "${count} + 1")
     string(REGEX REPLACE "[ \t]+//[^\n]*…[^\n]*" "" block "${block}")
+    if(block MATCHES "nogil/mpi.hpp" AND NOT MPI_CXX_FOUND)
+      continue()
+    endif()
     if(block MATCHES "^#include")
       file(CONFIGURE OUTPUT ${folder}/${name}_${number}.cpp CONTENT "@needs@\n@block@\n" @ONLY)
       nogil_program(docs_${name}_${number} ${folder}/${name}_${number}.cpp)
-      add_test(NAME docs.${name}_${number} COMMAND docs_${name}_${number})
-      set_tests_properties(docs.${name}_${number} PROPERTIES TIMEOUT 60 LABELS docs)
+      if(block MATCHES "nogil/mpi.hpp")
+        target_link_libraries(docs_${name}_${number} PRIVATE MPI::MPI_CXX)
+        nogil_mpi_test(docs.${name}_${number} 3 docs docs_${name}_${number})
+      else()
+        add_test(NAME docs.${name}_${number} COMMAND docs_${name}_${number})
+        set_tests_properties(docs.${name}_${number} PROPERTIES TIMEOUT 60 LABELS docs)
+      endif()
     else()
       string(REGEX MATCHALL "#include[^\n]*\n" needed "${needs}")
       list(JOIN needed "" needed)

@@ -1,3 +1,1 @@
-// The operator new and delete that count, which the tests of the queues have, for these too.
-
-#include "queue/allocations.cpp"  // NOLINT(bugprone-suspicious-include)
+#include "support/counting_new.hpp"

@@ -54,10 +54,10 @@ class FutureDoor {
   Future<int> future_ = promise_.get_future();
 };
 
-INSTANTIATE_TYPED_TEST_SUITE_P(Future, TimedWait, FutureDoor);
-INSTANTIATE_TYPED_TEST_SUITE_P(Future, StoppableWait, FutureDoor);
-INSTANTIATE_TYPED_TEST_SUITE_P(Future, TimedStoppableWait, FutureDoor);
-INSTANTIATE_TYPED_TEST_SUITE_P(Future, WaitForWhatIsFree, FutureDoor);
+NOGIL_WAIT_SUITE(Future, TimedWait, FutureDoor);
+NOGIL_WAIT_SUITE(Future, StoppableWait, FutureDoor);
+NOGIL_WAIT_SUITE(Future, TimedStoppableWait, FutureDoor);
+NOGIL_WAIT_SUITE(Future, WaitForWhatIsFree, FutureDoor);
 
 namespace {
 

@@ -22,6 +22,7 @@
 #include <vector>
 
 #include "futures/support/ranges.hpp"
+#include "futures/support/squares.hpp"
 #include "nogil/futures/thread_pool_executor.hpp"
 #include "nogil/threading/current_thread.hpp"
 #include "nogil/threading/event.hpp"
@@ -32,29 +33,6 @@ namespace {
 
 using namespace std::chrono_literals;
 using Pool = ThreadPoolExecutor;
-
-template <class Range>
-auto collect(Range&& range) {
-  std::vector<std::decay_t<decltype(*range.begin())>> values;
-  for (auto&& value : range) values.push_back(std::forward<decltype(value)>(value));
-  return values;
-}
-
-int square(int x) {
-  return x * x;
-}
-
-std::vector<int> numbers(int n) {
-  std::vector<int> values;
-  for (int i = 0; i < n; ++i) values.push_back(i);
-  return values;
-}
-
-std::vector<int> squares(int n) {
-  std::vector<int> values;
-  for (int i = 0; i < n; ++i) values.push_back(i * i);
-  return values;
-}
 
 using Results = decltype(std::declval<Pool&>().map(square, std::declval<std::vector<int>&>()));
 static_assert(std::ranges::input_range<Results>);

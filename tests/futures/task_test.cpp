@@ -18,7 +18,7 @@
 #include "nogil/futures/as_completed.hpp"
 #include "nogil/futures/promise.hpp"
 #include "nogil/futures/wait.hpp"
-#include "queue/support/allocations.hpp"
+#include "support/allocations.hpp"
 #include "support/threads.hpp"
 
 namespace nogil::testing {

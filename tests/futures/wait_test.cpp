@@ -3,12 +3,14 @@
 #include "nogil/futures/wait.hpp"
 
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 
 #include <array>
 #include <chrono>
 #include <list>
 #include <set>
 #include <stdexcept>
+#include <stop_token>
 #include <thread>
 #include <vector>
 
@@ -45,6 +47,47 @@ TEST(WaitTest, returns_at_once_when_there_is_nothing_to_wait_for) {
     EXPECT_EQ(done, several.futures) << "a cancelled one is done";
     EXPECT_TRUE(not_done.empty());
   }
+}
+
+// In the order that is worst for a thread which looks at one after the other.
+TEST(WaitTest, is_not_woken_for_each_when_it_waits_for_all) {
+  constexpr std::size_t kCount = 50;
+  Several several(kCount);
+  Call waiter([&] {
+    struct rusage before {
+    }, after{};
+    getrusage(RUSAGE_THREAD, &before);
+    EXPECT_EQ(wait(several.futures).done.size(), kCount);
+    getrusage(RUSAGE_THREAD, &after);
+    return after.ru_nvcsw - before.ru_nvcsw;
+  });
+  for (std::size_t i = kCount; i-- != 0;) {
+    ASSERT_TRUE(falls_asleep(waiter));
+    several.finish(i);
+  }
+  EXPECT_LT(waiter.result(), static_cast<long>(kCount) / 2) << "times that it slept";
+}
+
+TEST(WaitTest, gives_up_waiting_for_all_that_are_left_when_its_time_is_over) {
+  Several several(5);
+  several.finish(4);
+  Call waiter([&] { return wait(several.futures, 1h); });
+  for (const std::size_t i : {3u, 2u, 1u}) {
+    ASSERT_TRUE(falls_asleep(waiter));
+    several.finish(i);
+  }
+  ASSERT_TRUE(falls_asleep(waiter));
+  std::stop_source source = StopSource();
+  Call other([&] { return wait(several.futures, source.get_token()); });
+  ASSERT_TRUE(falls_asleep(other));
+  source.request_stop();
+  EXPECT_EQ(other.result().not_done.size(), 1u);
+  Several later(5);
+  Call timed([&] { return wait(later.futures, 150ms); });
+  for (const std::size_t i : {4u, 3u, 2u}) later.finish(i);
+  EXPECT_EQ(timed.result().not_done.size(), 2u);
+  several.finish(0);
+  EXPECT_EQ(waiter.result().done.size(), 5u);
 }
 
 TEST(WaitTest, waits_for_all) {

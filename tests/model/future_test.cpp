@@ -342,6 +342,30 @@ void watch_two(bool for_ever) {
   require(first.destroyed && second.destroyed, "not destroyed");
 }
 
+template <class P>
+void watch_until_both() {
+  Registered<P> first(2, 0), second(2, 1);
+  Future<P>* const futures[] = {&first, &second};
+  together([&] { first.block->run(1); }, [&] { second.block->run(1); },
+           [&] {
+             {
+               typename BasicArrivals<P>::Watch watches[2];
+               BasicArrivals<P> arrivals(watches);
+               for (std::uint32_t i = 0; i < 2; ++i) arrivals.watch(i, *futures[i]->block);
+               arrivals.skip_to_last(2);
+               BasicWait<P> wait;
+               require(arrivals.wait(wait), "a wait without a limit gave up");
+               for (std::uint32_t i = 0; i < 2; ++i) {
+                 require(futures[i]->block->done(), "it is not over for all");
+                 require(futures[i]->result == 42, "no result");
+                 arrivals.forget(i, *futures[i]->block);
+               }
+             }
+             for (Future<P>* const future : futures) future->block->drop();
+           });
+  require(first.destroyed && second.destroyed, "not destroyed");
+}
+
 // Leaves its number without learning in the same step whether somebody sleeps.
 template <class T>
 struct LeavesBlindly : nogil::model::Atomic<T> {
@@ -360,6 +384,12 @@ TEST(ModelFuture, arrives_once_where_several_are_watched) {
   EXPECT_TRUE(fails("deadlock", [] { watch_two<BlindSleep>(true); }));
   EXPECT_TRUE(fails("data race", [] { watch_two<WithoutRelease>(true); }));
   EXPECT_TRUE(fails("deadlock", [] { watch_two<PlatformOf<LeavesBlindly>>(true); }));
+}
+
+TEST(ModelFuture, can_be_watched_until_all_are_done) {
+  EXPECT_TRUE(holds(watch_until_both<Platform>));
+  EXPECT_TRUE(fails("deadlock", watch_until_both<WithoutWake>));
+  EXPECT_TRUE(fails("deadlock", watch_until_both<PlatformOf<LeavesBlindly>>));
 }
 
 TEST(ModelFuture, can_be_watched_for_some_time) {

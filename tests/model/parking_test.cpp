@@ -39,6 +39,10 @@ class Workshop {
     tasks_.fetch_add(1, std::memory_order_relaxed);
     if (parking_.wanted()) wake_one();
   }
+  void make_often() {
+    tasks_.fetch_add(1, std::memory_order_relaxed);
+    if (parking_.wanted_often()) wake_one();
+  }
 
   // Worker `index`: until it has had `turns` tasks. If each of the workers gets as many as
   // there are for it, the end of all is the proof that none slept beside a task.
@@ -147,6 +151,35 @@ TEST(ModelParking, wakes_two_for_two_producers) {
   EXPECT_TRUE(holds(two_producers<Platform>));
 }
 
+// Two of three tasks by one that leaves the fence to the searchers.
+template <class P>
+void one_makes_often() {
+  Workshop<P, 2> shop;
+  together([&] { shop.work(0, 2); }, [&] { shop.work(1); },
+           [&] {
+             shop.make_often();
+             shop.make_often();
+             shop.make_often();
+           });
+  require(shop.parking().searching() == 0, "a worker is counted as searching that has gone");
+}
+
+template <class P>
+void two_make_often() {
+  Workshop<P, 2> shop;
+  together([&] { shop.work(0, 2); }, [&] { shop.work(1); },
+           [&] {
+             shop.make_often();
+             shop.make_often();
+           },
+           [&] { shop.make_often(); });
+}
+
+TEST(ModelParking, wakes_for_those_who_pass_no_fence) {
+  EXPECT_TRUE(holds(one_makes_often<Platform>));
+  EXPECT_TRUE(holds(two_make_often<Platform>));
+}
+
 TEST(ModelParking, may_let_all_search) {
   EXPECT_TRUE(holds([] {
     Workshop<Platform, 2> shop({.most_searching = 2});
@@ -188,7 +221,13 @@ struct TakesStaleForSeated : nogil::model::Atomic<T> {
   }
 };
 
+// The searcher's fence reaches nobody else.
+struct KeepsTheFenceToItself : Platform {
+  static void heavy_fence() noexcept { full_fence(); }
+};
+
 TEST(ModelParking, needs_each_part_of_its_protocol) {
+  EXPECT_TRUE(fails("deadlock", one_makes_often<KeepsTheFenceToItself>));
   EXPECT_TRUE(fails("deadlock", one_worker<WithoutHeavyFence>));
   EXPECT_TRUE(fails("deadlock", one_worker<WithoutWake>));
   EXPECT_TRUE(fails("deadlock", one_worker<BlindSleep>));

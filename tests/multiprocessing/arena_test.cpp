@@ -17,7 +17,7 @@
 #include "nogil/multiprocessing/detail/request_memory.hpp"
 #include "nogil/multiprocessing/detail/shared_object.hpp"
 
-namespace nogil::testing {
+namespace nogil::testing::arena_test {
 namespace {
 
 using mp::detail::ArenaPiece;
@@ -214,4 +214,4 @@ TEST(Bytes, lie_in_the_memory_of_a_source_as_far_as_it_goes) {
 }
 
 }  // namespace
-}  // namespace nogil::testing
+}  // namespace nogil::testing::arena_test

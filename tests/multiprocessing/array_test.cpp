@@ -13,7 +13,7 @@
 
 #include "multiprocessing/support/processes.hpp"
 
-namespace nogil::testing {
+namespace nogil::testing::array_test {
 namespace {
 
 using mp::Array;
@@ -64,4 +64,4 @@ TEST(MpArray, checks_what_it_can) {
 }
 
 }  // namespace
-}  // namespace nogil::testing
+}  // namespace nogil::testing::array_test

@@ -15,7 +15,7 @@
 #include "multiprocessing/support/processes.hpp"
 #include "nogil/multiprocessing/value.hpp"
 
-namespace nogil::testing {
+namespace nogil::testing::barrier_test {
 namespace {
 
 using mp::Barrier;
@@ -129,4 +129,4 @@ TEST(MpBarrier, breaks_when_its_action_throws_which_goes_to_the_last_to_come) {
 }
 
 }  // namespace
-}  // namespace nogil::testing
+}  // namespace nogil::testing::barrier_test

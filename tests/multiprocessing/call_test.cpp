@@ -12,7 +12,7 @@
 #include <thread>
 #include <vector>
 
-namespace nogil::multiprocessing::detail {
+namespace nogil::multiprocessing::detail::call_test {
 namespace {
 
 int square(int x) {
@@ -255,4 +255,4 @@ TEST(Identity, is_asked_for_by_many_threads_at_once) {
 }
 
 }  // namespace
-}  // namespace nogil::multiprocessing::detail
+}  // namespace nogil::multiprocessing::detail::call_test

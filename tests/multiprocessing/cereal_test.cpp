@@ -116,6 +116,7 @@ struct WithQueue {
   }
 };
 
+namespace cereal_test {
 namespace {
 
 template <class T>
@@ -199,6 +200,7 @@ TEST_P(AnyCereal, goes_to_a_process_and_back) {
 }
 
 }  // namespace
+}  // namespace cereal_test
 }  // namespace nogil::testing
 
 #endif

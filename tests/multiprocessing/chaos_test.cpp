@@ -27,7 +27,7 @@
 #include "nogil/multiprocessing/process_pool_executor.hpp"
 #include "nogil/multiprocessing/shared_memory.hpp"
 
-namespace nogil::testing {
+namespace nogil::testing::chaos_test {
 namespace {
 
 using mp::ProcessPoolExecutor;
@@ -248,7 +248,7 @@ TEST_P(Chaos, spoils_no_result_and_leaves_nothing) {
   EXPECT_TRUE(eventually([&] { return open_files() <= files; })) << open_files() << " were " << files;
   EXPECT_EQ(shared_memories(), memories);
   EXPECT_TRUE(mp::active_children().empty());
-  EXPECT_TRUE(eventually(no_zombies));
+  EXPECT_TRUE(eventually([] { return no_zombies(); }));
   EXPECT_GT(counts.right, 0);
   if (std::getenv("NOGIL_CHAOS_SECONDS") != nullptr) {
     std::printf("%ld right, %ld threw, %ld late, %ld died; %ld signals\n", counts.right.load(), counts.threw.load(),
@@ -257,4 +257,4 @@ TEST_P(Chaos, spoils_no_result_and_leaves_nothing) {
 }
 
 }  // namespace
-}  // namespace nogil::testing
+}  // namespace nogil::testing::chaos_test

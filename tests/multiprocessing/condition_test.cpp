@@ -15,9 +15,10 @@
 namespace nogil::testing {
 
 using Doors = ConditionDoor<mp::Condition>;
-INSTANTIATE_TYPED_TEST_SUITE_P(MpCondition, TimedWait, Doors);
-INSTANTIATE_TYPED_TEST_SUITE_P(MpCondition, StoppableWait, Doors);
+NOGIL_WAIT_SUITE(MpCondition, TimedWait, Doors);
+NOGIL_WAIT_SUITE(MpCondition, StoppableWait, Doors);
 
+namespace condition_test {
 namespace {
 
 using mp::Value;
@@ -102,4 +103,5 @@ TEST(MpCondition, shares_a_lock_that_it_was_given) {
 }
 
 }  // namespace
+}  // namespace condition_test
 }  // namespace nogil::testing

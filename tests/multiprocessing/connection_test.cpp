@@ -9,11 +9,14 @@
 #include <chrono>
 #include <memory>
 #include <string>
+#include <system_error>
+#include <vector>
 
 #include "multiprocessing/support/processes.hpp"
 #include "nogil/multiprocessing/pipe.hpp"
+#include "nogil/multiprocessing/value.hpp"
 
-namespace nogil::testing {
+namespace nogil::testing::connection_test {
 namespace {
 
 using mp::Connection;
@@ -119,6 +122,60 @@ TEST(MpConnection, carries_what_can_only_be_moved) {
   EXPECT_EQ(other.recv(), nullptr);
 }
 
+TEST(MpConnection, keeps_large_messages_apart_that_are_on_their_way_together) {
+  auto [one, other] = Pipe<std::string>();
+  for (int round = 0; round < 3; ++round) {
+    for (char letter = 'a'; letter < 'g'; ++letter) one.send(std::string(200'000u + 10'000u * letter, letter));
+    other.send(std::string(300'000, '.'));  // of the same thread
+    for (char letter = 'a'; letter < 'g'; ++letter) {
+      EXPECT_EQ(other.recv(kPatience), std::string(200'000u + 10'000u * letter, letter));
+    }
+    EXPECT_EQ(one.recv(kPatience), std::string(300'000, '.'));
+  }
+  const std::string huge(std::size_t{40} << 20, 'x');
+  one.send(huge);
+  EXPECT_EQ(other.recv(kPatience), huge);
+}
+
+// Sends something large over another connection while it is encoded.
+struct Nested {
+  static inline const Connection<std::string>* s_line = nullptr;
+  std::string text{};
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(text);
+    if (!Archive::is_loading::value) s_line->send(text + text);
+    archive(text);
+  }
+};
+
+TEST(MpConnection, may_send_large_messages_while_one_is_encoded) {
+  auto [one, other] = Pipe<Nested>();
+  auto [from, to] = Pipe<std::string>();
+  Nested::s_line = &from;
+  one.send({std::string(200'000, 'n')});
+  EXPECT_EQ(to.recv(kPatience), std::string(400'000, 'n'));
+  EXPECT_EQ(other.recv(kPatience).text, std::string(200'000, 'n'));
+}
+
+TEST(MpConnection, carries_more_shared_objects_than_the_system_takes_in_one_message) {
+  auto [one, other] = Pipe<std::vector<mp::Value<int>>>();
+  for (const int count : {250, 251, 252, 600}) {
+    std::vector<mp::Value<int>> sent;
+    for (int i = 0; i < count; ++i) sent.emplace_back(i);
+    try {
+      one.send(sent);
+    } catch (const std::system_error&) {
+      GTEST_SKIP() << "a process may have too few files here";
+    }
+    auto received = other.recv(kPatience);
+    ASSERT_EQ(received.size(), sent.size());
+    for (int i = 0; i < count; ++i) EXPECT_EQ(received[static_cast<std::size_t>(i)].get(), i);
+    received.back().set(-1);
+    EXPECT_EQ(sent.back().get(), -1);
+  }
+}
+
 TEST(MpConnection, gives_each_message_to_one_of_those_who_receive) {
   auto [one, other] = Pipe<int>();
   const Connection<int> from = one;
@@ -142,4 +199,4 @@ TEST(MpConnection, is_not_taken_for_another) {
 }
 
 }  // namespace
-}  // namespace nogil::testing
+}  // namespace nogil::testing::connection_test

@@ -11,7 +11,7 @@
 #include <string>
 #include <vector>
 
-namespace nogil::multiprocessing::detail {
+namespace nogil::multiprocessing::detail::errors_test {
 namespace {
 
 struct Unheard : std::runtime_error {
@@ -202,4 +202,4 @@ TEST(ExceptionElsewhere, survives_frames_with_any_bytes_changed) {
 }
 
 }  // namespace
-}  // namespace nogil::multiprocessing::detail
+}  // namespace nogil::multiprocessing::detail::errors_test

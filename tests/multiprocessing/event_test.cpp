@@ -7,7 +7,7 @@
 #include "multiprocessing/support/processes.hpp"
 #include "nogil/multiprocessing/value.hpp"
 
-namespace nogil::testing {
+namespace nogil::testing::event_test {
 namespace {
 
 using mp::Value;
@@ -47,4 +47,4 @@ TEST(MpEvent, is_set_until_it_is_cleared) {
 }
 
 }  // namespace
-}  // namespace nogil::testing
+}  // namespace nogil::testing::event_test

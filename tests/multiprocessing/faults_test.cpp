@@ -27,8 +27,9 @@
 #include "nogil/multiprocessing/process_pool_executor.hpp"
 #include "nogil/multiprocessing/shared_memory.hpp"
 #include "nogil/multiprocessing/value.hpp"
+#include "nogil/threading/event.hpp"
 
-namespace nogil::testing {
+namespace nogil::testing::faults_test {
 namespace {
 
 using mp::Array;
@@ -186,7 +187,7 @@ class FaultyPool : public UnderEveryStartMethod {
     EXPECT_TRUE(eventually([this] { return open_files() <= files_; })) << open_files() << " were " << files_;
     EXPECT_EQ(named_memory(), shared_);
     EXPECT_TRUE(mp::active_children().empty());
-    EXPECT_TRUE(eventually(no_zombies));
+    EXPECT_TRUE(eventually([] { return no_zombies(); }));
   }
 
  private:
@@ -482,6 +483,36 @@ TEST_P(FaultyPool, goes_on_when_its_template_was_stopped_for_a_while) {
   EXPECT_EQ(next.result(), 14);
 }
 
+TEST_P(FaultyPool, and_everything_else_goes_on_while_its_template_is_stopped) {
+  if (GetParam() == StartMethod::spawn) GTEST_SKIP() << "it has none";
+  ProcessPoolExecutor pool(options(2));
+  const int that = pool.submit([] { return ::getppid(); }).result();
+  mp::Event go_on;
+  mp::Event begun;
+  auto first = pool.submit(
+      [](mp::Event begins, mp::Event event) {
+        begins.set();
+        event.wait();
+      },
+      begun, go_on);
+  begun.wait();
+  ::kill(that, SIGSTOP);
+  auto second = pool.submit(twice, 3);  // wants another worker, which has to wait
+  EXPECT_FALSE(second.wait(20ms));
+  const Process::Options otherwise{.start_method = StartMethod::spawn};
+  Process other(otherwise, [] { ::_exit(7); });
+  other.start();
+  EXPECT_TRUE(other.join(kPatience));
+  EXPECT_EQ(other.exitcode(), 7) << "others are started, and seen to end";
+  nogil::Event told;
+  first.add_done_callback([&told](const auto&) { told.set(); });
+  go_on.set();
+  EXPECT_TRUE(told.wait(kPatience)) << "results are taken in, and told of";
+  EXPECT_EQ(second.result(), 6) << "by the worker that is there";
+  ::kill(that, SIGCONT);
+  EXPECT_EQ(pool.submit(twice, 4).result(), 8);
+}
+
 // ---- The parent ------------------------------------------------------------------------------------
 
 // A parent with a busy pool; when both workers are busy, it goes.
@@ -515,6 +546,54 @@ TEST_P(FaultyPool, is_gone_with_its_parent_however_that_goes) {
     for (std::size_t i = 0; i < 3; ++i) {
       EXPECT_TRUE(eventually([&] { return !process_lives(whos[i]); })) << i;
     }
+  }
+}
+
+// Always busy, and right in all it gets: then it ends with 0.
+int parent_that_is_stopped(StartMethod method, mp::Event told) {
+  ProcessPoolExecutor pool({.max_workers = 2, .start_method = method});
+  const auto end = std::chrono::steady_clock::now() + std::chrono::milliseconds(rounds(200));
+  const TaskOptions limit{.timeout = 10s};
+  for (int turn = 0; turn < 10 || std::chrono::steady_clock::now() < end; ++turn) {
+    std::vector<Future<int>> futures;
+    for (int i = 0; i < 100; ++i) futures.push_back(pool.submit(limit, twice, i));
+    auto large = pool.submit([](std::string text) { return text; }, std::string(100'000, 'x'));
+    for (int i = 0; i < 100; ++i) {
+      if (futures[static_cast<std::size_t>(i)].result() != 2 * i) return 1;
+    }
+    if (large.result().size() != 100'000) return 2;
+    told.set();
+  }
+  return 0;
+}
+
+TEST_P(FaultyPool, loses_nothing_while_its_parent_is_stopped) {
+  mp::Event told;
+  Process parent = process([](StartMethod method, mp::Event event) { ::_exit(parent_that_is_stopped(method, event)); },
+                           GetParam(), told);
+  parent.start();
+  ASSERT_TRUE(told.wait(kPatience));
+  for (int i = 0; i < 10; ++i) {
+    ::kill(parent.pid(), SIGSTOP);
+    std::this_thread::sleep_for(5ms);
+    ::kill(parent.pid(), SIGCONT);
+    std::this_thread::sleep_for(1ms);
+  }
+  EXPECT_TRUE(parent.join(kPatience));
+  EXPECT_EQ(parent.exitcode(), 0);
+}
+
+TEST_P(FaultyPool, is_gone_with_a_parent_that_was_stopped_first) {
+  Array<Who> whos(3);
+  mp::Event told;
+  Process parent = process(parent_that_goes, GetParam(), Way::kStopped, whos, told);
+  parent.start();
+  ASSERT_TRUE(told.wait(kPatience));
+  ::kill(parent.pid(), SIGSTOP);
+  parent.kill();
+  parent.join();
+  for (std::size_t i = 0; i < 3; ++i) {
+    EXPECT_TRUE(eventually([&] { return !process_lives(whos[i]); })) << i;
   }
 }
 
@@ -561,4 +640,4 @@ TEST_P(FaultyPool, starts_workers_while_threads_hold_the_locks_of_stdio_and_mall
 }
 
 }  // namespace
-}  // namespace nogil::testing
+}  // namespace nogil::testing::faults_test

@@ -10,7 +10,7 @@
 
 #include "multiprocessing/support/frames.hpp"
 
-namespace nogil::testing {
+namespace nogil::testing::fuzz_test {
 namespace {
 
 class AnyFrame : public ::testing::TestWithParam<unsigned> {};
@@ -66,4 +66,4 @@ TEST_P(AnyFrame, is_read_or_refused_when_it_is_of_another_kind) {
 }
 
 }  // namespace
-}  // namespace nogil::testing
+}  // namespace nogil::testing::fuzz_test

@@ -9,7 +9,7 @@
 
 #include "multiprocessing/support/processes.hpp"
 
-namespace nogil::testing {
+namespace nogil::testing::joinable_queue_test {
 namespace {
 
 using mp::JoinableQueue;
@@ -82,4 +82,4 @@ TEST(MpJoinableQueue, counts_what_an_immediate_shutdown_drops_as_done) {
 }
 
 }  // namespace
-}  // namespace nogil::testing
+}  // namespace nogil::testing::joinable_queue_test

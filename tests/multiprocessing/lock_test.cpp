@@ -37,9 +37,10 @@ struct HandleKind : Base {
 // The locks look up from their sleep now and then, which StoppableWait would take for a fault.
 using LockKinds = ::testing::Types<HandleKind<mp::Lock, true>, HandleKind<mp::RLock, true>>;
 INSTANTIATE_TYPED_TEST_SUITE_P(Mp, AnyLock, LockKinds);
-INSTANTIATE_TYPED_TEST_SUITE_P(Mp, TimedWait, LockDoor<mp::Lock>);
-INSTANTIATE_TYPED_TEST_SUITE_P(Mp, WaitForWhatIsFree, LockDoor<mp::RLock>);
+NOGIL_WAIT_SUITE(Mp, TimedWait, LockDoor<mp::Lock>);
+NOGIL_WAIT_SUITE(Mp, WaitForWhatIsFree, LockDoor<mp::RLock>);
 
+namespace lock_test {
 namespace {
 
 using mp::Value;
@@ -206,4 +207,5 @@ TEST(MpHandle, is_a_copy_of_the_same_object) {
 }
 
 }  // namespace
+}  // namespace lock_test
 }  // namespace nogil::testing

@@ -21,12 +21,13 @@
 #include <vector>
 
 #include "futures/support/ranges.hpp"
+#include "futures/support/squares.hpp"
 #include "multiprocessing/support/processes.hpp"
 #include "nogil/multiprocessing/event.hpp"
 #include "nogil/multiprocessing/process_pool_executor.hpp"
 #include "nogil/multiprocessing/value.hpp"
 
-namespace nogil::testing {
+namespace nogil::testing::map_test {
 namespace {
 
 using mp::ProcessPoolExecutor;
@@ -39,29 +40,6 @@ class AnyMap : public UnderEveryStartMethod {
   }
 };
 NOGIL_UNDER_EVERY_START_METHOD(AnyMap);
-
-int square(int x) {
-  return x * x;
-}
-
-std::vector<int> numbers(int n) {
-  std::vector<int> values;
-  for (int i = 0; i < n; ++i) values.push_back(i);
-  return values;
-}
-
-std::vector<int> squares(int n) {
-  std::vector<int> values;
-  for (int i = 0; i < n; ++i) values.push_back(i * i);
-  return values;
-}
-
-template <class Results>
-auto collect(Results&& results) {
-  std::vector<std::decay_t<decltype(*results.begin())>> values;
-  for (auto&& value : results) values.push_back(std::forward<decltype(value)>(value));
-  return values;
-}
 
 using Results = decltype(std::declval<ProcessPoolExecutor&>().map(square, std::declval<std::vector<int>&>()));
 static_assert(std::input_iterator<decltype(std::declval<Results&>().begin())>);
@@ -403,4 +381,4 @@ TEST_P(AnyMap, may_be_moved) {
 }
 
 }  // namespace
-}  // namespace nogil::testing
+}  // namespace nogil::testing::map_test

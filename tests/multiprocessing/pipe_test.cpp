@@ -17,7 +17,7 @@
 #include "nogil/multiprocessing/queue.hpp"
 #include "nogil/multiprocessing/value.hpp"
 
-namespace nogil::testing {
+namespace nogil::testing::pipe_test {
 namespace {
 
 using mp::Connection;
@@ -199,4 +199,4 @@ TEST_P(AnyPipe, leaves_no_file_open) {
 }
 
 }  // namespace
-}  // namespace nogil::testing
+}  // namespace nogil::testing::pipe_test

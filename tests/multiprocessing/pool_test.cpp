@@ -19,12 +19,13 @@
 #include <vector>
 
 #include "futures/support/ranges.hpp"
+#include "futures/support/squares.hpp"
 #include "multiprocessing/support/processes.hpp"
 #include "nogil/multiprocessing/async_result.hpp"
 #include "nogil/multiprocessing/event.hpp"
 #include "nogil/multiprocessing/value.hpp"
 
-namespace nogil::testing {
+namespace nogil::testing::pool_test {
 namespace {
 
 using mp::AsyncResult;
@@ -37,24 +38,8 @@ class AnyProcessPool : public UnderEveryStartMethod {
 };
 NOGIL_UNDER_EVERY_START_METHOD(AnyProcessPool);
 
-int square(int x) {
-  return x * x;
-}
-
 int multiply(int x, int y) {
   return x * y;
-}
-
-std::vector<int> numbers(int n) {
-  std::vector<int> values;
-  for (int i = 0; i < n; ++i) values.push_back(i);
-  return values;
-}
-
-std::vector<int> squares(int n) {
-  std::vector<int> values;
-  for (int i = 0; i < n; ++i) values.push_back(i * i);
-  return values;
 }
 
 void wait_for(mp::Event event) {
@@ -219,13 +204,6 @@ TEST_P(AnyProcessPool, throws_what_reading_the_range_throws) {
 }
 
 // ---- Lazily ------------------------------------------------------------------------------------
-
-template <class Range>
-std::vector<int> collect(Range&& results) {
-  std::vector<int> values;
-  for (const int value : results) values.push_back(value);
-  return values;
-}
 
 template <class Range>
 std::vector<int> sorted(Range&& results) {
@@ -438,4 +416,4 @@ TEST(ProcessPool, has_a_worker_for_each_core) {
 }
 
 }  // namespace
-}  // namespace nogil::testing
+}  // namespace nogil::testing::pool_test

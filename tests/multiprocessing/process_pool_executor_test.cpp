@@ -26,7 +26,7 @@
 #include "nogil/multiprocessing/event.hpp"
 #include "nogil/multiprocessing/value.hpp"
 
-namespace nogil::testing {
+namespace nogil::testing::process_pool_executor_test {
 namespace {
 
 using mp::OnWorkerDeath;
@@ -678,4 +678,4 @@ TEST_P(AnyPool, gives_no_wrong_result_under_random_kills) {
 }
 
 }  // namespace
-}  // namespace nogil::testing
+}  // namespace nogil::testing::process_pool_executor_test

@@ -25,7 +25,7 @@
 #include "nogil/multiprocessing/lock.hpp"
 #include "nogil/multiprocessing/value.hpp"
 
-namespace nogil::testing {
+namespace nogil::testing::process_test {
 namespace {
 
 using mp::Value;
@@ -380,4 +380,4 @@ TEST_P(AnyProcess, may_be_started_by_a_thread_that_ends_soon) {
 }
 
 }  // namespace
-}  // namespace nogil::testing
+}  // namespace nogil::testing::process_test

@@ -15,7 +15,7 @@
 #include "nogil/multiprocessing/queue.hpp"
 #include "nogil/multiprocessing/shared_memory.hpp"
 
-namespace nogil::testing {
+namespace nogil::testing::queue_faults_test {
 namespace {
 
 using Strings = mp::Queue<std::string>;
@@ -118,4 +118,4 @@ TEST(QueueAtAnyInstruction, is_whole_when_who_gets_dies) {
 }
 
 }  // namespace
-}  // namespace nogil::testing
+}  // namespace nogil::testing::queue_faults_test

@@ -20,7 +20,7 @@
 #include "nogil/multiprocessing/lock.hpp"
 #include "nogil/multiprocessing/value.hpp"
 
-namespace nogil::testing {
+namespace nogil::testing::queue_test {
 namespace {
 
 using mp::Event;
@@ -469,4 +469,4 @@ TEST(MpQueue, is_not_taken_for_another) {
 }
 
 }  // namespace
-}  // namespace nogil::testing
+}  // namespace nogil::testing::queue_test

@@ -1,4 +1,4 @@
-// Tests of detail/ring.hpp: slots from one writer to one reader, and the bell.
+// Tests of detail/ring.hpp: slots from one writer to one reader.
 
 #include "nogil/multiprocessing/detail/ring.hpp"
 
@@ -7,10 +7,11 @@
 #include <cstdint>
 #include <thread>
 
+#include "nogil/platform/event_count.hpp"
 #include "nogil/platform/native.hpp"
 #include "support/threads.hpp"
 
-namespace nogil::testing {
+namespace nogil::testing::ring_test {
 namespace {
 
 struct Slot {
@@ -18,7 +19,6 @@ struct Slot {
   std::uint64_t twice;
 };
 using Ring = multiprocessing::detail::Ring<platform::Native, Slot, 4>;
-using Bell = multiprocessing::detail::Bell<platform::Native>;
 
 TEST(RingTest, holds_as_many_slots_as_it_has_in_order) {
   Ring ring;
@@ -39,63 +39,46 @@ TEST(RingTest, holds_as_many_slots_as_it_has_in_order) {
   }
 }
 
+TEST(RingTest, has_room_again_when_the_reader_has_gone_on) {
+  Ring ring;
+  for (std::uint64_t i = 0; i < 4; ++i) ring.push();
+  for (std::uint64_t i = 0; i < 9; ++i) {
+    ASSERT_FALSE(ring.has_room());
+    ring.pop();
+    ASSERT_TRUE(ring.has_room());
+    ring.push();
+  }
+}
+
 TEST(RingTest, brings_whole_slots_to_another_thread) {
   Ring ring;
-  Bell filled;
-  Bell emptied;
+  platform::EventCount filled;
+  platform::EventCount emptied;
+  const auto await = [](platform::EventCount& count, auto ready) {
+    while (!ready()) {
+      const auto key = count.prepare();
+      platform::Wait forever;
+      if (ready()) count.cancel(key);
+      else count.wait(key, forever);
+    }
+  };
   const auto count = static_cast<std::uint64_t>(rounds(50'000));
   Bunch writer(1, [&] {
     for (std::uint64_t i = 0; i < count; ++i) {
-      for (std::uint32_t seen = emptied.look(); !ring.has_room(); seen = emptied.look()) {
-        platform::Wait forever;
-        if (!ring.has_room()) emptied.wait(seen, forever);
-      }
+      await(emptied, [&] { return ring.has_room(); });
       ring.next() = {i, 2 * i};
       ring.push();
-      filled.ring();
+      filled.notify(1);
     }
   });
   for (std::uint64_t i = 0; i < count; ++i) {
-    for (std::uint32_t seen = filled.look(); ring.empty(); seen = filled.look()) {
-      platform::Wait forever;
-      if (ring.empty()) filled.wait(seen, forever);
-    }
+    await(filled, [&] { return !ring.empty(); });
     ASSERT_EQ(ring.first().number, i);
     ASSERT_EQ(ring.first().twice, 2 * i);
     ring.pop();
-    emptied.ring();
+    emptied.notify(1);
   }
-}
-
-TEST(BellTest, wakes_who_sleeps_for_it) {
-  Bell bell;
-  for (int round = 0; round < 3; ++round) {
-    const std::uint32_t seen = bell.look();
-    Call waiter([&] {
-      platform::Wait forever;
-      bell.wait(seen, forever);
-    });
-    ASSERT_TRUE(falls_asleep(waiter));
-    if (round == 2) bell.wake_all();
-    else bell.ring();
-    waiter.result();
-  }
-}
-
-TEST(BellTest, lets_nobody_sleep_who_looked_before_it_was_rung) {
-  Bell bell;
-  const std::uint32_t seen = bell.look();
-  bell.ring();
-  platform::Wait forever;
-  bell.wait(seen, forever);
-}
-
-TEST(BellTest, is_waited_for_no_longer_than_the_limit) {
-  Bell bell;
-  platform::Wait wait(std::chrono::milliseconds(5));
-  bell.wait(bell.look(), wait);
-  EXPECT_TRUE(wait.over());
 }
 
 }  // namespace
-}  // namespace nogil::testing
+}  // namespace nogil::testing::ring_test

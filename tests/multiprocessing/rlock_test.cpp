@@ -9,7 +9,7 @@
 
 #include "multiprocessing/support/processes.hpp"
 
-namespace nogil::testing {
+namespace nogil::testing::rlock_test {
 namespace {
 
 TEST(MpRLock, is_free_again_when_the_thread_that_held_it_has_ended) {
@@ -35,4 +35,4 @@ TEST(MpRLock, counts_its_levels) {
 }
 
 }  // namespace
-}  // namespace nogil::testing
+}  // namespace nogil::testing::rlock_test

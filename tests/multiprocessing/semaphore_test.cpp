@@ -8,7 +8,7 @@
 
 #include "multiprocessing/support/processes.hpp"
 
-namespace nogil::testing {
+namespace nogil::testing::semaphore_test {
 namespace {
 
 using AnySemaphore = UnderEveryStartMethod;
@@ -62,4 +62,4 @@ TEST(MpSemaphore, counts_its_permits) {
 }
 
 }  // namespace
-}  // namespace nogil::testing
+}  // namespace nogil::testing::semaphore_test

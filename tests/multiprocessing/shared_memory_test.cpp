@@ -13,7 +13,7 @@
 #include "nogil/multiprocessing/array.hpp"
 #include "nogil/multiprocessing/value.hpp"
 
-namespace nogil::testing {
+namespace nogil::testing::shared_memory_test {
 namespace {
 
 using mp::Array;
@@ -99,4 +99,4 @@ TEST(MpSharedMemory, leaves_no_file_open) {
 }
 
 }  // namespace
-}  // namespace nogil::testing
+}  // namespace nogil::testing::shared_memory_test

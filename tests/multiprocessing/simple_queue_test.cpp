@@ -12,7 +12,7 @@
 #include "multiprocessing/support/processes.hpp"
 #include "nogil/multiprocessing/event.hpp"
 
-namespace nogil::testing {
+namespace nogil::testing::simple_queue_test {
 namespace {
 
 using mp::SimpleQueue;
@@ -61,4 +61,4 @@ TEST(MpSimpleQueue, refuses_everything_when_its_handle_was_closed) {
 }
 
 }  // namespace
-}  // namespace nogil::testing
+}  // namespace nogil::testing::simple_queue_test

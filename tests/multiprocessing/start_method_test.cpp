@@ -19,7 +19,7 @@
 #include "nogil/futures/thread_pool_executor.hpp"
 #include "nogil/multiprocessing/value.hpp"
 
-namespace nogil::testing {
+namespace nogil::testing::start_method_test {
 namespace {
 
 using mp::Value;
@@ -183,4 +183,4 @@ TEST(StartMethods, can_be_chosen_once_or_by_force) {
 }
 
 }  // namespace
-}  // namespace nogil::testing
+}  // namespace nogil::testing::start_method_test

@@ -10,7 +10,7 @@
 #include "multiprocessing/support/processes.hpp"
 #include "nogil/multiprocessing/array.hpp"
 
-namespace nogil::testing {
+namespace nogil::testing::value_test {
 namespace {
 
 using mp::Array;
@@ -66,4 +66,4 @@ TEST(SharedObject, is_not_taken_for_another) {
 }
 
 }  // namespace
-}  // namespace nogil::testing
+}  // namespace nogil::testing::value_test

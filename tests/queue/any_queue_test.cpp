@@ -320,7 +320,7 @@ TYPED_TEST(AnyQueue, never_says_empty_when_it_is_not) {
 // as soon as the answer is there, while the other's put may not have returned yet.
 TYPED_TEST(AnyQueue, may_be_destroyed_by_the_thread_that_got_its_last_element) {
   using Q = Ints<TypeParam>;
-  constexpr int kRounds = rounds(1'000'000);  // fewer on a machine that is busy
+  const int most = repetitions(1'000'000);
   std::atomic<Q*> asked = nullptr;
   std::atomic<bool> over = false;
   Bunch server(1, [&] {
@@ -335,7 +335,7 @@ TYPED_TEST(AnyQueue, may_be_destroyed_by_the_thread_that_got_its_last_element) {
   });
   const auto end = steady_clock::now() + race_time(700ms);
   int wrong = 0;
-  for (int round = 0; round < kRounds && (round % 64 != 0 || steady_clock::now() < end); ++round) {
+  for (int round = 0; round < most && (round % 64 != 0 || steady_clock::now() < end); ++round) {
     Q reply;
     asked = &reply;
     wrong += reply.get() != 42;

@@ -15,8 +15,8 @@
 #include <vector>
 
 #include "nogil/queue.hpp"
-#include "queue/support/allocations.hpp"
 #include "queue/support/kinds.hpp"
+#include "support/allocations.hpp"
 #include "support/clocks.hpp"
 #include "support/threads.hpp"
 

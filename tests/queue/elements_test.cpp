@@ -13,9 +13,9 @@
 #include <vector>
 
 #include "nogil/queue.hpp"
-#include "queue/support/allocations.hpp"
 #include "queue/support/elements.hpp"
 #include "queue/support/kinds.hpp"
+#include "support/allocations.hpp"
 #include "support/threads.hpp"
 
 namespace nogil::testing {

@@ -13,10 +13,10 @@
 namespace nogil::testing {
 
 using LifoDoors = ::testing::Types<GetDoor<LifoQueue<int>>, PutDoor<LifoQueue<int>>>;
-INSTANTIATE_TYPED_TEST_SUITE_P(LifoQueue, TimedWait, LifoDoors);
-INSTANTIATE_TYPED_TEST_SUITE_P(LifoQueue, StoppableWait, LifoDoors);
-INSTANTIATE_TYPED_TEST_SUITE_P(LifoQueue, TimedStoppableWait, LifoDoors);
-INSTANTIATE_TYPED_TEST_SUITE_P(LifoQueue, WaitForWhatIsFree, LifoDoors);
+NOGIL_WAIT_SUITE(LifoQueue, TimedWait, LifoDoors);
+NOGIL_WAIT_SUITE(LifoQueue, StoppableWait, LifoDoors);
+NOGIL_WAIT_SUITE(LifoQueue, TimedStoppableWait, LifoDoors);
+NOGIL_WAIT_SUITE(LifoQueue, WaitForWhatIsFree, LifoDoors);
 
 namespace {
 

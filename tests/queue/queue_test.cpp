@@ -17,8 +17,8 @@
 #include "nogil/platform/wait.hpp"
 #include "nogil/queue/detail/index_lock.hpp"
 #include "nogil/queue/detail/wait_until.hpp"
-#include "queue/support/allocations.hpp"
 #include "queue/support/race.hpp"
+#include "support/allocations.hpp"
 #include "support/threads.hpp"
 
 namespace nogil::testing {

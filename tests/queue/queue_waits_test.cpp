@@ -11,9 +11,9 @@ namespace nogil::testing {
 using AllDoors = ::testing::Types<GetDoor<Queue<int>>, PutDoor<Queue<int>>, JoinDoor<Queue<int>>>;
 using TimedDoors = ::testing::Types<GetDoor<Queue<int>>, PutDoor<Queue<int>>, JoinDoor<Queue<int>>,
                                     GetOrEmptyDoor<Queue<int>>, PutOrFullDoor<Queue<int>>>;
-INSTANTIATE_TYPED_TEST_SUITE_P(Queue, TimedWait, TimedDoors);
-INSTANTIATE_TYPED_TEST_SUITE_P(Queue, StoppableWait, AllDoors);
-INSTANTIATE_TYPED_TEST_SUITE_P(Queue, TimedStoppableWait, AllDoors);
-INSTANTIATE_TYPED_TEST_SUITE_P(Queue, WaitForWhatIsFree, AllDoors);
+NOGIL_WAIT_SUITE(Queue, TimedWait, TimedDoors);
+NOGIL_WAIT_SUITE(Queue, StoppableWait, AllDoors);
+NOGIL_WAIT_SUITE(Queue, TimedStoppableWait, AllDoors);
+NOGIL_WAIT_SUITE(Queue, WaitForWhatIsFree, AllDoors);
 
 }  // namespace nogil::testing

@@ -14,8 +14,8 @@
 
 namespace nogil::testing {
 
-INSTANTIATE_TYPED_TEST_SUITE_P(SimpleQueue, TimedWait, GetDoor<SimpleQueue<int>>);
-INSTANTIATE_TYPED_TEST_SUITE_P(SimpleQueue, StoppableWait, GetDoor<SimpleQueue<int>>);
+NOGIL_WAIT_SUITE(SimpleQueue, TimedWait, GetDoor<SimpleQueue<int>>);
+NOGIL_WAIT_SUITE(SimpleQueue, StoppableWait, GetDoor<SimpleQueue<int>>);
 
 template <class Q>
 concept HasExtras = requires(Q& queue) {

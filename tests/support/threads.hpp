@@ -54,10 +54,27 @@ constexpr int rounds(int wanted) {
   return kSanitized ? (wanted + 9) / 10 : wanted;
 }
 
+// A question that is asked while the callable behind it lives: what takes one is compiled
+// once, and not for each lambda.
+class Question {
+ public:
+  template <class Function>
+  requires(!std::is_same_v<std::remove_cvref_t<Function>, Question>) Question(Function&& function)
+  noexcept
+      : function_(const_cast<void*>(static_cast<const void*>(&function))), ask_([](void* asked) {
+          return static_cast<bool>((*static_cast<std::remove_reference_t<Function>*>(asked))());
+        }) {}
+
+  bool operator()() const { return ask_(function_); }
+
+ private:
+  void* function_;
+  bool (*ask_)(void*);
+};
+
 // Waits until `condition()` is true. Returns false if patience ran out, so the
 // usual form is ASSERT_TRUE(eventually([&] { return done == 3; })).
-template <class Condition>
-bool eventually(Condition condition) {
+inline bool eventually(Question condition) {
   const auto end = std::chrono::steady_clock::now() + kPatience;
   for (int tries = 0; !condition(); ++tries) {
     if (tries < 100) {
@@ -73,8 +90,7 @@ bool eventually(Condition condition) {
 // Whether `condition()` is true now and for a moment on. Only for conditions that hold
 // for ever when the code is right: then it can fail to see a mistake, but never blames
 // code that is right.
-template <class Condition>
-bool stays(Condition condition) {
+inline bool stays(Question condition) {
   for (int look = 0; look < 10; ++look) {
     if (!condition()) return false;
     std::this_thread::sleep_for(std::chrono::milliseconds(1));
@@ -119,7 +135,11 @@ class Bunch {
  public:
   template <class Function>
   Bunch(int count, Function function) {
-    for (int index = 0; index < count; ++index) threads_.emplace_back([=, this]() mutable { run(function, index); });
+    for (int index = 0; index < count; ++index)
+      start([function, index]() mutable {
+        if constexpr (std::is_invocable_v<Function&, int>) function(index);
+        else static_cast<void>(index), function();
+      });
   }
 
   Bunch(const Bunch&) = delete;
@@ -132,15 +152,15 @@ class Bunch {
   }
 
  private:
-  template <class Function>
-  void run(Function& function, [[maybe_unused]] int index) {
-    try {
-      if constexpr (std::is_invocable_v<Function&, int>) function(index);
-      else function();
-    } catch (...) {
-      const std::scoped_lock guard(mutex_);
-      if (!error_) error_ = std::current_exception();
-    }
+  void start(std::function<void()> function) {
+    threads_.emplace_back([this, function = std::move(function)] {
+      try {
+        function();
+      } catch (...) {
+        const std::scoped_lock guard(mutex_);
+        if (!error_) error_ = std::current_exception();
+      }
+    });
   }
 
   void wait() {
@@ -153,6 +173,52 @@ class Bunch {
   std::vector<std::thread> threads_;
 };
 
+// A call in a thread of its own, as far as its result does not matter.
+class AnyCall {
+ public:
+  AnyCall(const AnyCall&) = delete;
+  AnyCall& operator=(const AnyCall&) = delete;
+
+  // Sleeps inside the call.
+  bool asleep() const { return !returned() && native_id() != 0 && testing::asleep(native_id()); }
+
+  bool returned() const { return returned_.load(std::memory_order_acquire); }
+
+  pid_t native_id() const { return native_id_.load(std::memory_order_acquire); }
+  std::thread::native_handle_type native_handle() { return thread_.native_handle(); }
+
+ protected:
+  AnyCall() = default;
+  ~AnyCall() = default;
+
+  void start(std::function<void()> function) {
+    thread_ = std::thread([this, function = std::move(function)] {
+      native_id_.store(testing::native_id(), std::memory_order_release);
+      try {
+        function();
+      } catch (...) {
+        error_ = std::current_exception();
+      }
+      returned_.store(true, std::memory_order_release);
+    });
+  }
+
+  void wait() {
+    if (thread_.joinable()) thread_.join();
+  }
+
+  void wait_and_throw() {
+    wait();
+    if (error_) std::rethrow_exception(error_);
+  }
+
+ private:
+  std::atomic<pid_t> native_id_{0};
+  std::atomic<bool> returned_{false};
+  std::exception_ptr error_;
+  std::thread thread_;
+};
+
 // One call in a thread of its own, for others to watch.
 //
 //   Call waiter([&] { return event.wait(); });
@@ -162,55 +228,25 @@ class Bunch {
 //
 // The destructor waits for the call to return.
 template <class Result>
-class Call {
+class Call : public AnyCall {
  public:
   template <class Function>
-  requires(!std::is_same_v<std::decay_t<Function>, Call>) explicit Call(Function function)
-      : thread_([this, function]() mutable { run(function); }) {}
-
-  Call(const Call&) = delete;
-  Call& operator=(const Call&) = delete;
+  requires(!std::is_same_v<std::decay_t<Function>, Call>) explicit Call(Function function) {
+    if constexpr (std::is_void_v<Result>) start(std::move(function));
+    else start([this, function = std::move(function)]() mutable { result_.emplace(function()); });
+  }
   ~Call() { wait(); }
-
-  // Sleeps inside the call.
-  bool asleep() const { return !returned() && native_id() != 0 && testing::asleep(native_id()); }
-
-  bool returned() const { return returned_.load(std::memory_order_acquire); }
 
   // Waits for the call, and returns or throws what it did.
   Result result() {
-    wait();
-    if (error_) std::rethrow_exception(error_);
+    wait_and_throw();
     if constexpr (!std::is_void_v<Result>) return *result_;
   }
-
-  pid_t native_id() const { return native_id_.load(std::memory_order_acquire); }
-  std::thread::native_handle_type native_handle() { return thread_.native_handle(); }
 
  private:
   using Value = std::conditional_t<std::is_void_v<Result>, std::monostate, Result>;
 
-  template <class Function>
-  void run(Function& function) {
-    native_id_.store(testing::native_id(), std::memory_order_release);
-    try {
-      if constexpr (std::is_void_v<Result>) function();
-      else result_.emplace(function());
-    } catch (...) {
-      error_ = std::current_exception();
-    }
-    returned_.store(true, std::memory_order_release);
-  }
-
-  void wait() {
-    if (thread_.joinable()) thread_.join();
-  }
-
-  std::atomic<pid_t> native_id_{0};
-  std::atomic<bool> returned_{false};
   std::optional<Value> result_;
-  std::exception_ptr error_;
-  std::thread thread_;  // last: it uses the others from its first moment on
 };
 
 template <class Function>
@@ -218,8 +254,7 @@ Call(Function) -> Call<std::invoke_result_t<Function&>>;
 
 // Waits until `asleep()` has been true for a moment, so that a short sleep on the way to
 // the long one (for an inner lock, say) does not count. False if `returned()` became true.
-template <class Returned, class Asleep>
-bool settles(Returned returned, Asleep asleep) {
+inline bool settles(Question returned, Question asleep) {
   constexpr auto kMoment = std::chrono::microseconds(500);
   std::optional<std::chrono::steady_clock::time_point> since;
   bool gave_up = false;

@@ -27,7 +27,7 @@ static_assert(!std::is_convertible_v<int, Barrier>);
 static_assert(std::is_same_v<decltype(std::declval<Barrier&>().wait()), std::ptrdiff_t>);
 static_assert(std::is_same_v<decltype(std::declval<Barrier&>().wait(1s)), std::ptrdiff_t>);
 
-INSTANTIATE_TYPED_TEST_SUITE_P(Barrier, TimedWait, BarrierDoor<Barrier>);
+NOGIL_WAIT_SUITE(Barrier, TimedWait, BarrierDoor<Barrier>);
 
 namespace {
 

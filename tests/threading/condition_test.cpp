@@ -36,13 +36,13 @@ static_assert(!std::is_convertible_v<RLock&, Condition>);
 
 using ConditionDoors = ::testing::Types<ConditionDoor<Condition>, ConditionDoor<LockCondition>>;
 using PredicateDoors = ::testing::Types<PredicateDoor<Condition>, PredicateDoor<LockCondition>>;
-INSTANTIATE_TYPED_TEST_SUITE_P(Condition, TimedWait, ConditionDoors);
-INSTANTIATE_TYPED_TEST_SUITE_P(Condition, StoppableWait, ConditionDoors);
-INSTANTIATE_TYPED_TEST_SUITE_P(Condition, TimedStoppableWait, ConditionDoors);
-INSTANTIATE_TYPED_TEST_SUITE_P(ConditionPredicate, TimedWait, PredicateDoors);
-INSTANTIATE_TYPED_TEST_SUITE_P(ConditionPredicate, StoppableWait, PredicateDoors);
-INSTANTIATE_TYPED_TEST_SUITE_P(ConditionPredicate, TimedStoppableWait, PredicateDoors);
-INSTANTIATE_TYPED_TEST_SUITE_P(ConditionPredicate, WaitForWhatIsFree, PredicateDoors);
+NOGIL_WAIT_SUITE(Condition, TimedWait, ConditionDoors);
+NOGIL_WAIT_SUITE(Condition, StoppableWait, ConditionDoors);
+NOGIL_WAIT_SUITE(Condition, TimedStoppableWait, ConditionDoors);
+NOGIL_WAIT_SUITE(ConditionPredicate, TimedWait, PredicateDoors);
+NOGIL_WAIT_SUITE(ConditionPredicate, StoppableWait, PredicateDoors);
+NOGIL_WAIT_SUITE(ConditionPredicate, TimedStoppableWait, PredicateDoors);
+NOGIL_WAIT_SUITE(ConditionPredicate, WaitForWhatIsFree, PredicateDoors);
 
 namespace {
 

@@ -21,10 +21,10 @@ static_assert(!std::is_copy_constructible_v<Event> && !std::is_move_constructibl
 static_assert(!std::is_copy_assignable_v<Event> && !std::is_move_assignable_v<Event>);
 static_assert(noexcept(std::declval<const Event&>().is_set()));
 
-INSTANTIATE_TYPED_TEST_SUITE_P(Event, TimedWait, EventDoor<Event>);
-INSTANTIATE_TYPED_TEST_SUITE_P(Event, StoppableWait, EventDoor<Event>);
-INSTANTIATE_TYPED_TEST_SUITE_P(Event, TimedStoppableWait, EventDoor<Event>);
-INSTANTIATE_TYPED_TEST_SUITE_P(Event, WaitForWhatIsFree, EventDoor<Event>);
+NOGIL_WAIT_SUITE(Event, TimedWait, EventDoor<Event>);
+NOGIL_WAIT_SUITE(Event, StoppableWait, EventDoor<Event>);
+NOGIL_WAIT_SUITE(Event, TimedStoppableWait, EventDoor<Event>);
+NOGIL_WAIT_SUITE(Event, WaitForWhatIsFree, EventDoor<Event>);
 
 namespace {
 

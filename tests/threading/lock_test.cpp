@@ -21,10 +21,10 @@ static_assert(noexcept(Lock()) && noexcept(std::declval<Lock&>().try_acquire()) 
     std::declval<const Lock&>().locked()));
 
 INSTANTIATE_TYPED_TEST_SUITE_P(Lock, AnyLock, LockKind<Lock>);
-INSTANTIATE_TYPED_TEST_SUITE_P(Lock, TimedWait, LockDoor<Lock>);
-INSTANTIATE_TYPED_TEST_SUITE_P(Lock, StoppableWait, LockDoor<Lock>);
-INSTANTIATE_TYPED_TEST_SUITE_P(Lock, TimedStoppableWait, LockDoor<Lock>);
-INSTANTIATE_TYPED_TEST_SUITE_P(Lock, WaitForWhatIsFree, LockDoor<Lock>);
+NOGIL_WAIT_SUITE(Lock, TimedWait, LockDoor<Lock>);
+NOGIL_WAIT_SUITE(Lock, StoppableWait, LockDoor<Lock>);
+NOGIL_WAIT_SUITE(Lock, TimedStoppableWait, LockDoor<Lock>);
+NOGIL_WAIT_SUITE(Lock, WaitForWhatIsFree, LockDoor<Lock>);
 
 namespace {
 

@@ -22,10 +22,10 @@ static_assert(noexcept(RLock()));
 static_assert(std::is_same_v<decltype(std::declval<const RLock&>().recursion_count()), std::size_t>);
 
 INSTANTIATE_TYPED_TEST_SUITE_P(RLock, AnyLock, LockKind<RLock>);
-INSTANTIATE_TYPED_TEST_SUITE_P(RLock, TimedWait, LockDoor<RLock>);
-INSTANTIATE_TYPED_TEST_SUITE_P(RLock, StoppableWait, LockDoor<RLock>);
-INSTANTIATE_TYPED_TEST_SUITE_P(RLock, TimedStoppableWait, LockDoor<RLock>);
-INSTANTIATE_TYPED_TEST_SUITE_P(RLock, WaitForWhatIsFree, LockDoor<RLock>);
+NOGIL_WAIT_SUITE(RLock, TimedWait, LockDoor<RLock>);
+NOGIL_WAIT_SUITE(RLock, StoppableWait, LockDoor<RLock>);
+NOGIL_WAIT_SUITE(RLock, TimedStoppableWait, LockDoor<RLock>);
+NOGIL_WAIT_SUITE(RLock, WaitForWhatIsFree, LockDoor<RLock>);
 
 namespace {
 

@@ -26,10 +26,10 @@ static_assert(!std::is_copy_constructible_v<RWLock> && !std::is_move_constructib
 
 using RWDoors = ::testing::Types<ReadDoor<RWLock>, WriteDoor<RWLock, false>, WriteDoor<RWLock, true>>;
 INSTANTIATE_TYPED_TEST_SUITE_P(RWLockWriter, AnyLock, WriteKind<RWLock>);
-INSTANTIATE_TYPED_TEST_SUITE_P(RWLock, TimedWait, RWDoors);
-INSTANTIATE_TYPED_TEST_SUITE_P(RWLock, StoppableWait, RWDoors);
-INSTANTIATE_TYPED_TEST_SUITE_P(RWLock, TimedStoppableWait, RWDoors);
-INSTANTIATE_TYPED_TEST_SUITE_P(RWLock, WaitForWhatIsFree, RWDoors);
+NOGIL_WAIT_SUITE(RWLock, TimedWait, RWDoors);
+NOGIL_WAIT_SUITE(RWLock, StoppableWait, RWDoors);
+NOGIL_WAIT_SUITE(RWLock, TimedStoppableWait, RWDoors);
+NOGIL_WAIT_SUITE(RWLock, WaitForWhatIsFree, RWDoors);
 
 namespace {
 

@@ -33,10 +33,10 @@ static_assert(noexcept(std::declval<const Semaphore&>().value()));
 using PermitKinds = ::testing::Types<PermitKind<Semaphore>, PermitKind<BoundedSemaphore>>;
 using PermitDoors = ::testing::Types<SemaphoreDoor<Semaphore>, SemaphoreDoor<BoundedSemaphore>>;
 INSTANTIATE_TYPED_TEST_SUITE_P(Semaphore, AnyLock, PermitKinds);
-INSTANTIATE_TYPED_TEST_SUITE_P(Semaphore, TimedWait, PermitDoors);
-INSTANTIATE_TYPED_TEST_SUITE_P(Semaphore, StoppableWait, PermitDoors);
-INSTANTIATE_TYPED_TEST_SUITE_P(Semaphore, TimedStoppableWait, PermitDoors);
-INSTANTIATE_TYPED_TEST_SUITE_P(Semaphore, WaitForWhatIsFree, PermitDoors);
+NOGIL_WAIT_SUITE(Semaphore, TimedWait, PermitDoors);
+NOGIL_WAIT_SUITE(Semaphore, StoppableWait, PermitDoors);
+NOGIL_WAIT_SUITE(Semaphore, TimedStoppableWait, PermitDoors);
+NOGIL_WAIT_SUITE(Semaphore, WaitForWhatIsFree, PermitDoors);
 
 namespace {
 

@@ -26,6 +26,8 @@
 #include <type_traits>
 #include <vector>
 
+#include "nogil/platform/cpu.hpp"
+#include "nogil/platform/fence.hpp"
 #include "nogil/threading/current_thread.hpp"
 #include "nogil/threading/event.hpp"
 #include "support/clocks.hpp"
@@ -728,6 +730,36 @@ TEST(ThreadTest, is_not_alive_in_a_child_process) {
   EXPECT_TRUE(waiting.thread.is_alive());
   daemon.go.set();
   daemon.thread.join();
+}
+
+TEST(ThreadTest, can_be_started_in_a_child_process_though_another_thread_was_just_starting_it) {
+#ifdef NOGIL_TSAN
+  GTEST_SKIP() << "ThreadSanitizer starts no threads in a child of a process that had some";
+#endif
+  for (int round = 0; round < rounds(100); ++round) {
+    Thread thread([] {});
+    std::atomic<bool> go = false;
+    Call starter([&] {
+      go = true;
+      thread.start();
+    });
+    while (!go) std::this_thread::yield();
+    for (int pauses = 10 * round; pauses > 0; --pauses) nogil::platform::cpu_relax();
+    const pid_t child = fork();
+    if (child == 0) {
+      ::alarm(20);
+      try {
+        thread.start();
+      } catch (const RuntimeError&) {  // it ran already
+      }
+      _exit(thread.join() ? 0 : 1);
+    }
+    int status = -1;
+    ASSERT_EQ(waitpid(child, &status, 0), child);
+    ASSERT_EQ(status, 0);
+    starter.result();
+    ASSERT_TRUE(thread.join());
+  }
 }
 
 // The thread has said that it has ended, and another is joining it when a third forks.

@@ -16,6 +16,7 @@
 #include <utility>
 #include <vector>
 
+#include "nogil/asyncio/detail/reactor.hpp"
 #include "nogil/futures/promise.hpp"
 #include "nogil/futures/thread_pool_executor.hpp"
 #include "nogil/queue/queue.hpp"
@@ -397,6 +398,15 @@ TEST(Trace, records_a_worker_that_has_no_work) {
   EXPECT_FALSE(items(Recording::stop(), TraceKind::kIdle).empty());
 }
 
+TEST(Trace, records_a_loop_that_waits_for_events) {
+  asyncio::detail::EpollReactor reactor;
+  const Recording recording;
+  trace::instant("a row that was only idle would not be there");
+  reactor.wait(0);  // only looks
+  reactor.wait(reactor.now() + 1'000'000);
+  EXPECT_EQ(items(Recording::stop(), TraceKind::kIdle).size(), 1u);
+}
+
 TEST(Trace, gives_each_coroutine_a_row_with_its_steps) {
   const Recording recording;
   const auto step = [](const char* name, std::uint64_t number) {
@@ -416,6 +426,18 @@ TEST(Trace, gives_each_coroutine_a_row_with_its_steps) {
   ASSERT_NE(row_called(picture, "Task-2"), nullptr);
   EXPECT_EQ(row_called(picture, "Task-2")->items.size(), 1u);
   EXPECT_EQ(picture.processes[0].rows.size(), 3u) << "and the thread that ran them";
+}
+
+TEST(Trace, tells_tasks_of_one_loop_from_those_of_the_next) {
+  const Recording recording;
+  for (int loop = 0; loop < 2; ++loop) {
+    const platform::TraceSpan life(TraceKind::kThread, "loop");
+    const platform::TraceSpan step(TraceKind::kStep, "", 1);
+  }
+  const Picture picture = Recording::stop();
+  ASSERT_EQ(picture.processes[0].rows.size(), 3u) << "a thread, and two tasks";
+  EXPECT_EQ(picture.processes[0].rows[1].items.size(), 1u);
+  EXPECT_EQ(picture.processes[0].rows[2].items.size(), 1u);
 }
 
 }  // namespace

@@ -73,6 +73,13 @@ TEST(TraceText, shows_what_is_shorter_than_a_column) {
   EXPECT_NE(trace::detail::text_of(picture, 60).find(" short"), std::string::npos);
 }
 
+TEST(TraceText, has_no_heading_for_a_process_without_a_name) {
+  Picture picture = semaphore_picture();
+  picture.processes.resize(1);
+  picture.processes[0].name.clear();
+  EXPECT_TRUE(trace::detail::text_of(picture, 57).starts_with("  T0 |"));
+}
+
 TEST(TraceText, goes_to_any_stream) {
   const Recording recording;
   trace::instant("x");

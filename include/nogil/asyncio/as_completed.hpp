@@ -19,14 +19,14 @@
 #include <cstddef>
 #include <cstdint>
 #include <iterator>
-#include <set>
 #include <utility>
 #include <vector>
 
 #include "nogil/asyncio/detail/moment.hpp"
 #include "nogil/asyncio/detail/ranges.hpp"
+#include "nogil/asyncio/detail/seen.hpp"
 #include "nogil/asyncio/queue.hpp"
-#include "nogil/errors.hpp"
+#include "nogil/platform/errors.hpp"
 
 namespace nogil::asyncio {
 
@@ -162,12 +162,12 @@ namespace detail {
 template <class Range>
 auto as_completed_within(Range&& range, std::int64_t timeout) {
   std::vector<Owned<TaskBase>> tasks;
-  std::set<const TaskBase*> known;
+  Seen known;
   for (auto&& element : range) {
     const auto task = ensure_task(taken<Range>(std::forward<decltype(element)>(element)));
     TaskBase* const state = TaskAccess::state(static_cast<const TaskHandle&>(task));
     if (state == nullptr) throw RuntimeError("as_completed: there is no task here: default-made, or moved from");
-    if (known.insert(state).second) tasks.push_back(Owned<TaskBase>::share(*state));
+    if (known.insert(state)) tasks.push_back(Owned<TaskBase>::share(*state));
   }
   Owned<CompletedQueue> queue(new CompletedQueue(running_loop()));
   queue->start(std::move(tasks), timeout);

@@ -22,7 +22,7 @@
 #include <cstdint>
 
 #include "nogil/asyncio/detail/patient_waiter.hpp"
-#include "nogil/errors.hpp"
+#include "nogil/platform/errors.hpp"
 
 namespace nogil::asyncio {
 

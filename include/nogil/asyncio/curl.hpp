@@ -37,7 +37,7 @@
 #include "nogil/asyncio/detail/loop_bound.hpp"
 #include "nogil/asyncio/detail/task_base.hpp"
 #include "nogil/asyncio/task.hpp"
-#include "nogil/errors.hpp"
+#include "nogil/platform/errors.hpp"
 
 namespace nogil::asyncio {
 

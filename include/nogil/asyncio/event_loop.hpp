@@ -19,11 +19,11 @@
 
 #pragma once
 
+#include <cstdint>
 #include <cstdlib>
 #include <string>
 #include <type_traits>
 #include <utility>
-#include <vector>
 
 #include "nogil/asyncio/detail/debug.hpp"
 #include "nogil/asyncio/detail/fd_callbacks.hpp"
@@ -39,6 +39,9 @@ namespace nogil::asyncio {
 namespace detail {
 struct LoopAccess;
 }
+
+template <class T = void>
+class Future;
 
 // A callback that is to be called. A handle may be dropped.
 class Handle {
@@ -136,6 +139,10 @@ class EventLoop : private detail::LoopReactor, private detail::LoopCore {
   Task<T> create_task(Coro<T> coro, std::string name = {}) {
     return detail::make_task(*this, std::move(coro), std::move(name));
   }
+
+  // A result that somebody sets later: needs <nogil/asyncio/future.hpp>.
+  template <class T = void>
+  Future<T> create_future();
 
   // A line for each task that is not done: its name, where it is written, what it waits for.
   [[nodiscard]] std::string dump_tasks() const {
@@ -265,15 +272,12 @@ inline bool EventLoop::run_until_done(detail::TaskBase& task) {
 // they throw is reported when the last handle goes, here.
 inline void EventLoop::finish_tasks() {
   constexpr int kPatience = 100;  // tasks that answer a cancellation with a new task
-  for (int round = 0; task_count() != 0 && round < kPatience; ++round) {
-    std::vector<TaskHandle> left;
-    left.reserve(task_count());
-    for (detail::TaskBase* task = first_task(); task != nullptr; task = task->next_task()) {
-      left.push_back(detail::TaskAccess::handle(*task));
-    }
-    for (const TaskHandle& task : left) task.cancel();
-    for (const TaskHandle& task : left) {
-      while (!task.done()) run_until_done(*detail::TaskAccess::state(task));
+  for (int round = 0; first_task() != nullptr && round < kPatience; ++round) {
+    const std::uint32_t youngest = last_task_number();
+    for (detail::TaskBase* task = first_task(); task != nullptr; task = task->next_task()) task->cancel();
+    while (first_task() != nullptr && static_cast<std::int32_t>(first_task()->number() - youngest) <= 0) {
+      const auto oldest = detail::Owned<detail::TaskBase>::share(*first_task());
+      while (!oldest->done()) run_until_done(*oldest);
     }
   }
 }

@@ -15,11 +15,11 @@
 #pragma once
 
 #include <cstddef>
-#include <functional>
 #include <type_traits>
 #include <utility>
 
 #include "nogil/asyncio/detail/basic_queue.hpp"
+#include "nogil/platform/less.hpp"
 #include "nogil/queue/detail/heap_bag.hpp"
 
 namespace nogil::asyncio {

@@ -16,7 +16,7 @@
 
 #include "nogil/asyncio/cancelled_error.hpp"
 #include "nogil/asyncio/detail/server_state.hpp"
-#include "nogil/errors.hpp"
+#include "nogil/platform/errors.hpp"
 
 namespace nogil::asyncio {
 

@@ -44,13 +44,17 @@ struct ServerOptions {
 
 namespace detail {
 
-inline bool listen_at(Listener& listener, const SocketAddress& address, const ServerOptions& options) {
+// Templates, so that a program pays for compiling them only if it calls them.
+
+template <class = void>
+bool listen_at(Listener& listener, const SocketAddress& address, const ServerOptions& options) {
   if (options.reuse_port) listener.set(SOL_SOCKET, SO_REUSEPORT, 1);
   return listener.listen(address, options.backlog);
 }
 
 // One socket for IPv6 and IPv4 both, or where there is no IPv6 for that.
-inline std::vector<Listener> listen_everywhere(int port, const ServerOptions& options) {
+template <class = void>
+std::vector<Listener> listen_everywhere(int port, const ServerOptions& options) {
   if (port < 0 || port > 0xffff) throw ValueError("a port is a number from 0 to 65535");
   int error = 0;
   for (const char* const any : {"::", "0.0.0.0"}) {
@@ -74,7 +78,8 @@ inline std::vector<Listener> listen_everywhere(int port, const ServerOptions& op
 }
 
 // Where a name has several addresses, those that this machine has.
-inline std::vector<Listener> listen_at_all(std::vector<SocketAddress> addresses, const ServerOptions& options) {
+template <class = void>
+std::vector<Listener> listen_at_all(std::vector<SocketAddress> addresses, const ServerOptions& options) {
   std::vector<Listener> listeners;
   std::string failed;
   int error = 0;
@@ -95,7 +100,8 @@ inline std::vector<Listener> listen_at_all(std::vector<SocketAddress> addresses,
 }
 
 // In place of a socket that is there, but not of anything else. Python removes it as well.
-inline std::vector<Listener> listen_at_path(const std::string& path, const ServerOptions& options) {
+template <class = void>
+std::vector<Listener> listen_at_path(const std::string& path, const ServerOptions& options) {
   const SocketAddress address = SocketAddress::unix_path(path);
   struct stat found {};
   if (path[0] != '\0' && ::stat(path.c_str(), &found) == 0 && S_ISSOCK(found.st_mode)) ::unlink(path.c_str());

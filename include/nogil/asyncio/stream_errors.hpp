@@ -16,7 +16,7 @@
 #include <string>
 #include <utility>
 
-#include "nogil/errors.hpp"
+#include "nogil/platform/errors.hpp"
 #include "nogil/platform/text.hpp"
 
 namespace nogil::asyncio {

@@ -26,7 +26,7 @@
 
 #include "nogil/asyncio/detail/stream.hpp"
 #include "nogil/asyncio/stream_errors.hpp"
-#include "nogil/errors.hpp"
+#include "nogil/platform/errors.hpp"
 
 namespace nogil::asyncio {
 

@@ -26,7 +26,7 @@
 
 #include "nogil/asyncio/detail/socket.hpp"
 #include "nogil/asyncio/detail/stream.hpp"
-#include "nogil/errors.hpp"
+#include "nogil/platform/errors.hpp"
 
 namespace nogil::asyncio {
 

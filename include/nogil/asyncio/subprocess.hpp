@@ -101,14 +101,17 @@ struct Spawned {
   Owned<Stream> pipes[3];  // in, out, err: where there is one
 };
 
-[[noreturn, gnu::noinline, gnu::cold]] inline void throw_exec(const Command& command, int error) {
+template <class = void>
+[[noreturn, gnu::noinline, gnu::cold]] void throw_exec(const Command& command, int error) {
   const std::string asked = "create_subprocess_exec: " + command.arguments[0];
   if (error != ENOENT) platform::throw_errno(asked.c_str(), error);
   throw FileNotFoundError(asked + ": there is no such program" +
                           (command.has_folder ? ", or no folder " + command.folder : std::string()));
 }
 
-inline Spawned spawn(Command& command) {
+// (A template, as all that follows: a program pays for compiling it only if it calls it.)
+template <class = void>
+Spawned spawn(Command& command) {
   LoopCore& loop = running_loop();
   SpawnActions actions;
   std::optional<PipeEnds> pipes[3];

@@ -133,13 +133,13 @@ class Task : public TaskHandle {
   }
 
   // Waits until it is done; see Result, Cancel and Errors.
-  detail::Join<T, false> operator co_await() const& noexcept {
+  detail::Join<detail::TaskState<T>, false> operator co_await() const& noexcept {
     detail::Owned<detail::TaskBase> shared = state_;
-    return detail::Join<T, false>(
+    return detail::Join<detail::TaskState<T>, false>(
         detail::Owned<detail::TaskState<T>>(static_cast<detail::TaskState<T>*>(shared.release())));
   }
-  detail::Join<T, true> operator co_await() && noexcept {
-    return detail::Join<T, true>(
+  detail::Join<detail::TaskState<T>, true> operator co_await() && noexcept {
+    return detail::Join<detail::TaskState<T>, true>(
         detail::Owned<detail::TaskState<T>>(static_cast<detail::TaskState<T>*>(state_.release())));
   }
 

@@ -28,7 +28,7 @@
 #include "nogil/asyncio/detail/moment.hpp"
 #include "nogil/asyncio/detail/ranges.hpp"
 #include "nogil/asyncio/task.hpp"
-#include "nogil/errors.hpp"
+#include "nogil/platform/errors.hpp"
 
 namespace nogil::asyncio {
 

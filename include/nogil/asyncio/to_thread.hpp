@@ -39,7 +39,6 @@ namespace detail {
 class DefaultExecutor final : public LoopService {
  public:
   explicit DefaultExecutor(LoopCore&) : pool(most_workers()) {}
-  ~DefaultExecutor() override = default;
 
   ThreadPoolExecutor pool;
 

@@ -22,16 +22,16 @@
 #include <cstdint>
 #include <initializer_list>
 #include <iterator>
-#include <set>
 #include <type_traits>
 #include <utility>
 #include <vector>
 
 #include "nogil/asyncio/detail/moment.hpp"
 #include "nogil/asyncio/detail/ranges.hpp"
+#include "nogil/asyncio/detail/seen.hpp"
 #include "nogil/asyncio/task.hpp"
-#include "nogil/errors.hpp"
 #include "nogil/futures/return_when.hpp"
+#include "nogil/platform/errors.hpp"
 
 namespace nogil::asyncio {
 
@@ -128,11 +128,11 @@ class [[nodiscard]] WaitForHandles : public WaitForTasks {
  public:
   template <class Range>
   WaitForHandles(const Range& tasks, std::int64_t length, ReturnWhen until) : WaitForTasks(length, until) {
-    std::set<const TaskBase*> known;
+    Seen known;
     for (const Handle& task : tasks) {
       TaskBase* const state = TaskAccess::state(static_cast<const TaskHandle&>(task));
       if (state == nullptr) throw RuntimeError("wait: there is no task here: default-made, or moved from");
-      if (!known.insert(state).second) continue;
+      if (!known.insert(state)) continue;
       add(*state);
       handles_.push_back(task);
     }

@@ -21,9 +21,9 @@
 #include <type_traits>
 #include <utility>
 
-#include "nogil/errors.hpp"
 #include "nogil/futures/detail/future_group.hpp"
 #include "nogil/futures/future.hpp"
+#include "nogil/platform/errors.hpp"
 #include "nogil/platform/text.hpp"
 #include "nogil/platform/wait.hpp"
 

@@ -24,7 +24,7 @@
 #include <type_traits>
 #include <utility>
 
-#include "nogil/futures/detail/map_state.hpp"
+#include "nogil/platform/chrono.hpp"
 #include "nogil/platform/deadline.hpp"
 #include "nogil/threading/detail/ref.hpp"
 

@@ -21,10 +21,10 @@
 #include <type_traits>
 #include <utility>
 
-#include "nogil/errors.hpp"
 #include "nogil/futures/detail/block_cache.hpp"
 #include "nogil/futures/detail/future_result.hpp"
 #include "nogil/futures/future.hpp"
+#include "nogil/platform/errors.hpp"
 
 namespace nogil {
 

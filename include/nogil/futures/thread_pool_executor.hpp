@@ -44,13 +44,14 @@
 #include <type_traits>
 #include <utility>
 
-#include "nogil/errors.hpp"
 #include "nogil/futures/detail/future_task.hpp"
+#include "nogil/futures/detail/map_state.hpp"
 #include "nogil/futures/detail/parallel.hpp"
 #include "nogil/futures/detail/pool.hpp"
 #include "nogil/futures/detail/shared_callback.hpp"
 #include "nogil/futures/future.hpp"
 #include "nogil/futures/map.hpp"
+#include "nogil/platform/errors.hpp"
 #include "nogil/platform/text.hpp"
 #include "nogil/platform/wait.hpp"
 #include "nogil/threading/cpu_count.hpp"

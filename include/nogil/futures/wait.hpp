@@ -20,10 +20,10 @@
 #include <utility>
 #include <vector>
 
-#include "nogil/errors.hpp"
 #include "nogil/futures/detail/future_group.hpp"
 #include "nogil/futures/future.hpp"
 #include "nogil/futures/return_when.hpp"
+#include "nogil/platform/errors.hpp"
 #include "nogil/platform/wait.hpp"
 
 namespace nogil {
@@ -59,8 +59,16 @@ bool wait_is_over(const std::vector<Future<T>>& futures, ReturnWhen when) {
 template <class T>
 void wait_for_several(const std::vector<Future<T>>& futures, platform::Wait& wait, ReturnWhen when) {
   if (when == ReturnWhen::ALL_COMPLETED) {
-    // The last first: it is the last to be done, mostly, so this thread sleeps only once.
+    // The last first: it is the last to be done, mostly, so this thread sleeps only once. If
+    // it is not, those that are left are watched together.
+    constexpr int kSleeps = 2;
+    int slept = 0;
     for (std::size_t i = futures.size(); i-- != 0;) {
+      if (futures[i].done()) continue;
+      if (slept++ == kSleeps && t_wait_helper == nullptr) {
+        FutureGroup<T>({futures.begin(), futures.begin() + static_cast<std::ptrdiff_t>(i) + 1}).wait_for_all(wait);
+        return;
+      }
       if (!await(*FutureAccess::block(futures[i]), wait)) return;
     }
     return;

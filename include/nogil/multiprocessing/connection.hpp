@@ -26,9 +26,9 @@
 // Errors     EndOfFile: nobody has the other end any more. TimeoutError. RuntimeError: the wrong
 //            direction, or closed. What serialize() throws, DecodeError, std::system_error.
 // Cost       A file descriptor. A system call for each message, and the two copies of the
-//            kernel; for more than 128 KiB a file in memory, which goes as soon as it was
-//            received. send() waits when so many messages lie there that nobody has received
-//            (some 200 KiB, or 270 messages).
+//            kernel; for more than 128 KiB a file in memory, of which each thread that sends
+//            keeps two of up to 32 MiB for its next messages. send() waits when so many messages lie there that nobody
+//            has received (some 200 KiB, or 270 messages).
 // Python     multiprocessing.connection.Connection. send_bytes() and its like: send a
 //            std::vector<std::byte>.
 
@@ -63,7 +63,7 @@ class Connection {
   void send(const T& message) const {
     const detail::PipeEnd& end = this->end("send");
     if (!writable_) throw RuntimeError("Connection.send: this end of the Pipe only receives");
-    detail::ReusedFrame frame;
+    detail::ReusedFrame frame(&detail::Lender::here());
     OutputArchive out(*frame);
     detail::save<T>(out, message);
     end.send(*frame);

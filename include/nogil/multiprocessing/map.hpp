@@ -41,8 +41,8 @@ using nogil::MapOptions;
 
 namespace detail {
 
-template <class State, class... Parts>
-auto start_map(const nogil::detail::Ref<PoolCore>& core, const ChunkedMapSetup& setup, Parts&&... parts) {
+template <class State, class Core, class... Parts>
+auto start_map(const nogil::detail::Ref<Core>& core, const ChunkedMapSetup& setup, Parts&&... parts) {
   nogil::detail::Ref<State> state(new State(core, setup, std::forward<Parts>(parts)...));
   state->start();
   return MapResults<State>(std::move(state));

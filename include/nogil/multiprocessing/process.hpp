@@ -119,7 +119,7 @@ class Process {
     out.write(call_.bytes.data(), call_.bytes.size());
     for (const platform::Fd& file : call_.files) out.write_file(file.get());
     child_ = detail::Supervisor::here().start(detail::method_or_default(options_.start_method),
-                                              {options_.name, 0, options_.daemon}, job);
+                                              {options_.name, 0, options_.daemon}, std::move(job));
     starter_ = detail::this_process();
     call_ = detail::Frame();
   }

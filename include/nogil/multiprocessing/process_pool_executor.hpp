@@ -25,7 +25,7 @@
 // Callbacks  run in a thread of the pool's, never in one that waits for a result.
 // Waiting    Who waits for a future takes in results meanwhile, others' too: so types are
 //            decoded (constructors, serialize()) in any thread that waits.
-// Cost       One thread, which sleeps when nothing happens. Calls and results of up to 232
+// Cost       One thread, which sleeps when nothing happens. Calls and results of up to 224
 //            bytes lie in rings in shared memory; larger ones in memory that both sides have
 //            mapped; those above some MiB, and handles, in memory of their own that is sent
 //            with a system call. Who waits looks for up to 0.15 ms without sleeping, as long

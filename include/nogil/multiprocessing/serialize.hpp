@@ -161,6 +161,7 @@ class InputArchive {
     }
     return false;
   }
+  bool holds_files() const noexcept { return files_ != nullptr && next_file_ != files_->size(); }
   std::size_t left() const noexcept { return static_cast<std::size_t>(end_ - at_); }
   int& depth() noexcept { return depth_; }
 

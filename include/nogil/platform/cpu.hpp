@@ -59,10 +59,18 @@ inline int core_count() noexcept {
   return cores;
 }
 
-// Whether that is more than one: when not, spinning only keeps away the thread that is
-// waited for.
+// Whether to spin before a sleep: 0 until it is asked for, then 1 for no and 2 for yes. A
+// program that sets it before its first wait decides for itself (the tests do, to see every
+// wait sleep).
+[[gnu::visibility("default")]] inline constinit std::atomic<int> g_spinning{0};
+
+// Whether there is more than one core: when not, spinning only keeps away the thread that
+// is waited for.
 inline bool several_cores() noexcept {
-  return core_count() > 1;
+  int spinning = g_spinning.load(std::memory_order_relaxed);
+  if (spinning == 0) [[unlikely]]
+    g_spinning.store(spinning = core_count() > 1 ? 2 : 1, std::memory_order_relaxed);
+  return spinning > 1;
 }
 
 }  // namespace nogil::platform

@@ -4,7 +4,7 @@
 //
 // The cost that counts is the compiler's: every operator+ and std::to_string that an
 // inline function names is instantiated in each file that includes it, whether it is ever
-// called or not. This needs one append().
+// called or not. This needs one append(), and is never inlined: texts are for the rare case.
 
 #pragma once
 
@@ -18,8 +18,8 @@ namespace nogil::platform {
 
 class Text {
  public:
-  Text& operator<<(const char* text) { return add(text, std::strlen(text)); }
-  Text& operator<<(const std::string& text) { return add(text.data(), text.size()); }
+  [[gnu::noinline, gnu::cold]] Text& operator<<(const char* text) { return add(text, std::strlen(text)); }
+  [[gnu::noinline, gnu::cold]] Text& operator<<(const std::string& text) { return add(text.data(), text.size()); }
   Text& operator<<(std::uint64_t number) { return add_digits(number, 10); }
   Text& operator<<(const void* address) {
     return add("0x", 2).add_digits(reinterpret_cast<std::uintptr_t>(address), 16);
@@ -36,7 +36,7 @@ class Text {
     return *this;
   }
 
-  Text& add_digits(std::uint64_t number, unsigned base) {
+  [[gnu::noinline, gnu::cold]] Text& add_digits(std::uint64_t number, unsigned base) {
     char digits[20];  // 2^64 - 1 has that many
     char* first = digits + sizeof digits;
     do {

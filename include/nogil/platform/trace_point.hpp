@@ -23,7 +23,7 @@ enum class TraceKind : std::uint8_t {
   kNone,
   // Spans
   kUser,    // of the program's own
-  kThread,  // the life of a thread
+  kThread,  // the life of a thread, or of a loop in it
   kTask,    // a worker runs a task
   kStep,    // a loop runs a coroutine until that waits
   kWait,    // a thread sleeps for something

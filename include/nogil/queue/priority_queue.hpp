@@ -16,10 +16,10 @@
 #pragma once
 
 #include <cstddef>
-#include <functional>
 #include <type_traits>
 #include <utility>
 
+#include "nogil/platform/less.hpp"
 #include "nogil/queue/detail/basic_queue.hpp"
 #include "nogil/queue/detail/guarded.hpp"
 #include "nogil/queue/detail/heap_bag.hpp"

@@ -30,8 +30,8 @@
 #include <cstdint>
 #include <utility>
 
-#include "nogil/errors.hpp"
 #include "nogil/platform/chrono.hpp"
+#include "nogil/platform/errors.hpp"
 #include "nogil/platform/wait.hpp"
 #include "nogil/threading/detail/barrier_core.hpp"
 #include "nogil/threading/detail/callback.hpp"

@@ -32,7 +32,7 @@
 #include <cstddef>
 #include <type_traits>
 
-#include "nogil/errors.hpp"
+#include "nogil/platform/errors.hpp"
 #include "nogil/platform/wait.hpp"
 #include "nogil/threading/detail/wait_list.hpp"
 #include "nogil/threading/lock.hpp"

@@ -87,8 +87,9 @@ inline std::string describe(const ExceptHookArgs& args) {
 
 // ---- The hook ----------------------------------------------------------------------
 
-class ExceptHook : public Counted {
+class ExceptHook : public CountedAs<ExceptHook> {
  public:
+  virtual ~ExceptHook() = default;
   virtual void call(const ExceptHookArgs& args) = 0;
 };
 

@@ -23,7 +23,7 @@
 
 #pragma once
 
-#include "nogil/errors.hpp"
+#include "nogil/platform/errors.hpp"
 #include "nogil/platform/wait.hpp"
 #include "nogil/threading/detail/deadlock_watch.hpp"
 #include "nogil/threading/detail/owner_word.hpp"

@@ -25,7 +25,7 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "nogil/errors.hpp"
+#include "nogil/platform/errors.hpp"
 #include "nogil/platform/wait.hpp"
 #include "nogil/threading/detail/deadlock_watch.hpp"
 #include "nogil/threading/detail/reentrant_word.hpp"

@@ -30,7 +30,7 @@
 
 #include <cstdint>
 
-#include "nogil/errors.hpp"
+#include "nogil/platform/errors.hpp"
 #include "nogil/platform/text.hpp"
 #include "nogil/platform/wait.hpp"
 #include "nogil/threading/detail/read_holds.hpp"

@@ -30,7 +30,7 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "nogil/errors.hpp"
+#include "nogil/platform/errors.hpp"
 #include "nogil/platform/wait.hpp"
 #include "nogil/threading/detail/semaphore_core.hpp"
 

@@ -38,7 +38,7 @@
 //            and given to the excepthook (threading/excepthook.hpp).
 // Fork       In a child process only the thread that forked is alive; the others have
 //            ended, and can be joined. One that another thread was just starting counts
-//            as not started, but cannot be started again.
+//            as not started, and can be.
 // Cost       24 bytes, and two allocations. start() returns when the thread runs:
 //            20-60 us.
 // Python     threading.Thread. daemon is not inherited; `kwargs` are a lambda's business.
@@ -52,8 +52,8 @@
 #include <type_traits>
 #include <utility>
 
-#include "nogil/errors.hpp"
 #include "nogil/platform/bound_method.hpp"
+#include "nogil/platform/errors.hpp"
 #include "nogil/platform/wait.hpp"
 #include "nogil/threading/detail/ref.hpp"
 #include "nogil/threading/detail/target.hpp"

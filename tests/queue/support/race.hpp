@@ -1,7 +1,8 @@
 // tests/queue/support/race.hpp -- how long threads race with each other.
 //
-// A moment in an ordinary run. NOGIL_TEST_SECONDS=40 makes each race last for that long, and
-// what is repeated a number of times be repeated in full; the watchdog allows 50.
+// A moment in an ordinary run. NOGIL_TEST_SECONDS=60 makes each race last for that long, and
+// what is repeated a number of times be repeated in full, also under a sanitizer; the
+// watchdog waits longer by as much.
 
 #pragma once
 
@@ -10,6 +11,8 @@
 #include <chrono>
 #include <cstdlib>
 
+#include "support/threads.hpp"
+
 namespace nogil::testing {
 
 // `usual`, or what the environment asks for.
@@ -17,6 +20,11 @@ inline std::chrono::duration<double> race_time(
     std::chrono::duration<double> usual = std::chrono::duration<double>(0.4)) {
   const char* const seconds = std::getenv("NOGIL_TEST_SECONDS");
   return seconds != nullptr ? std::chrono::duration<double>(std::atof(seconds)) : usual;
+}
+
+// How often to repeat what an ordinary run repeats as often as time allows.
+inline int repetitions(int wanted) {
+  return std::getenv("NOGIL_TEST_SECONDS") != nullptr ? wanted : rounds(wanted);
 }
 
 // Race after race, until the time is over. Each gets a number of its own.

@@ -32,7 +32,7 @@
 
 #include "nogil/asyncio/detail/patient_waiter.hpp"
 #include "nogil/asyncio/event.hpp"
-#include "nogil/errors.hpp"
+#include "nogil/platform/errors.hpp"
 
 namespace nogil::asyncio::detail {
 

@@ -13,6 +13,7 @@
 #include <utility>
 
 #include "nogil/asyncio/detail/loop_core.hpp"
+#include "nogil/platform/node_ring.hpp"
 
 namespace nogil::asyncio::detail {
 
@@ -70,26 +71,15 @@ class Completion : public Pooled {
   bool has_one_owner() const noexcept { return owners_ == 1; }
 
   // Only if it is not done.
-  void add(DoneNode& node) noexcept {
-    if (nodes_ == nullptr) {
-      nodes_ = node.next = node.previous = &node;
-      return;
-    }
-    node.next = nodes_;
-    node.previous = nodes_->previous;
-    nodes_->previous->next = &node;
-    nodes_->previous = &node;
-  }
+  void add(DoneNode& node) noexcept { platform::append_to_ring(nodes_, node); }
 
   // A node that is listed.
-  void remove(DoneNode& node) noexcept {
-    if (nodes_ == &node) nodes_ = node.next == &node ? nullptr : node.next;
-    node.previous->next = node.next;
-    node.next->previous = node.previous;
-    node.next = node.previous = nullptr;
-  }
+  void remove(DoneNode& node) noexcept { platform::remove_from_ring(nodes_, node); }
 
  protected:
+  // The first one that wants to know, or null.
+  DoneNode* first_node() const noexcept { return nodes_; }
+
   explicit Completion(LoopCore& loop, std::uint32_t owners) noexcept : loop_(loop), owners_(owners) {}
 
   void complete(DoneState state) noexcept {

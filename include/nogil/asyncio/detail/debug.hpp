@@ -17,7 +17,7 @@
 namespace nogil::asyncio::detail {
 
 // "Task-3 (fetch at main.cpp:12)". Only while it is not done.
-inline std::string describe_task(const TaskBase& task) {
+[[gnu::noinline, gnu::cold]] inline std::string describe_task(const TaskBase& task) {
   const Origin& origin = task.origin();
   return (platform::Text() << task.name() << " (" << origin.function() << " at " << origin.file() << ":"
                            << std::uint64_t{origin.line()} << ")")
@@ -25,7 +25,7 @@ inline std::string describe_task(const TaskBase& task) {
 }
 
 // "waits for sleep", "waits for task Task-4", "runs", "is ready".
-inline std::string describe_wait(const TaskBase& task) {
+[[gnu::noinline, gnu::cold]] inline std::string describe_wait(const TaskBase& task) {
   const Waiter* const waiter = task.waiter();
   if (&task == t_here.task) return "runs";
   if (!task.started()) return "has not begun";
@@ -55,7 +55,7 @@ inline std::string describe_wait(const TaskBase& task) {
 }
 
 // "0.150", of nanoseconds.
-inline std::string seconds_of(std::int64_t length) {
+[[gnu::noinline, gnu::cold]] inline std::string seconds_of(std::int64_t length) {
   const auto milliseconds = static_cast<std::uint64_t>(length) / 1'000'000;
   platform::Text text;
   text << milliseconds / 1000

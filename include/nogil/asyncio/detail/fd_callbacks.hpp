@@ -12,7 +12,7 @@
 #include "nogil/asyncio/detail/completion.hpp"
 #include "nogil/asyncio/detail/handle_state.hpp"
 #include "nogil/asyncio/detail/loop_core.hpp"
-#include "nogil/errors.hpp"
+#include "nogil/platform/errors.hpp"
 
 namespace nogil::asyncio::detail {
 
@@ -42,7 +42,7 @@ class FdCallbacks final : public LoopService {
   static constexpr Which kWriter = &Watched::writer;
 
   explicit FdCallbacks(LoopCore& loop) noexcept : loop_(loop) {}
-  ~FdCallbacks() override {
+  ~FdCallbacks() {
     for (std::size_t fd = 0; fd < by_fd_.size(); ++fd) {
       remove(static_cast<int>(fd), kReader);
       remove(static_cast<int>(fd), kWriter);

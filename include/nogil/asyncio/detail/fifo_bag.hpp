@@ -5,7 +5,6 @@
 #pragma once
 
 #include <cstddef>
-#include <memory>
 #include <new>
 #include <utility>
 
@@ -26,7 +25,7 @@ class FifoBag {
   FifoBag(FifoBag&& other) noexcept { swap(other); }
   ~FifoBag() {
     clear();
-    free(slots_, capacity_);
+    free(slots_);
   }
 
   template <class Item>
@@ -41,10 +40,12 @@ class FifoBag {
   T& choose(Choice&) noexcept { return nogil::detail::item_in<T>(*at(head_)); }
 
   void pop(const Choice&) noexcept {
-    std::destroy_at(at(head_));
+    at(head_)->~Slot();
     ++head_;
-    if (head_ == tail_ && capacity_ * sizeof(Slot) > kKept) [[unlikely]]
-      free(std::exchange(slots_, nullptr), std::exchange(capacity_, 0));
+    if (head_ == tail_ && capacity_ * sizeof(Slot) > kKept) [[unlikely]] {
+      free(std::exchange(slots_, nullptr));
+      capacity_ = 0;
+    }
   }
 
   FifoBag none() const noexcept { return {}; }
@@ -57,32 +58,31 @@ class FifoBag {
 
  private:
   static constexpr std::size_t kFirst = 8;
+  static constexpr std::align_val_t kAlign{alignof(Slot)};
   static constexpr std::size_t kKept = 4096;  // bytes that an emptied queue may hold
 
   std::size_t size() const noexcept { return tail_ - head_; }
   Slot* at(std::size_t number) const noexcept { return slots_ + (number & (capacity_ - 1)); }
 
   void clear() noexcept {
-    for (; head_ != tail_; ++head_) std::destroy_at(at(head_));
+    for (; head_ != tail_; ++head_) at(head_)->~Slot();
   }
 
   [[gnu::noinline]] void resize(std::size_t capacity) {
-    Slot* const slots = std::allocator<Slot>().allocate(capacity);
+    Slot* const slots = static_cast<Slot*>(::operator new(capacity * sizeof(Slot), kAlign));
     const std::size_t count = size();
     for (std::size_t i = 0; i < count; ++i) {
       ::new (static_cast<void*>(slots + i)) Slot(std::move(*at(head_ + i)));
-      std::destroy_at(at(head_ + i));
+      at(head_ + i)->~Slot();
     }
-    free(slots_, capacity_);
+    free(slots_);
     slots_ = slots;
     capacity_ = capacity;
     head_ = 0;
     tail_ = count;
   }
 
-  static void free(Slot* slots, std::size_t capacity) noexcept {
-    if (slots != nullptr) std::allocator<Slot>().deallocate(slots, capacity);
-  }
+  static void free(Slot* slots) noexcept { ::operator delete(slots, kAlign); }
 
   Slot* slots_ = nullptr;
   std::size_t capacity_ = 0;  // a power of two

@@ -54,9 +54,8 @@ class Inbox {
 
   bool empty() const noexcept { return first_.load(std::memory_order_relaxed) == nullptr; }
 
-  // Whether there was anything.
-  bool deliver_all() noexcept {
-    if (empty()) return false;
+  void deliver_all() noexcept {
+    if (empty()) return;
     Posted* item = first_.exchange(nullptr, std::memory_order_acquire);
     Posted* row = nullptr;
     while (item != nullptr) {
@@ -70,7 +69,6 @@ class Inbox {
       row = first.next;
       first.deliver(first);
     }
-    return true;
   }
 
   // Sleeps in the reactor until `until`, unless there is something already.

@@ -41,7 +41,7 @@ class LoopBound {
 class LoopBounds final : public LoopService {
  public:
   explicit LoopBounds(LoopCore& loop) noexcept : loop_(loop) {}
-  ~LoopBounds() override {
+  ~LoopBounds() {
     while (LoopBound* const one = first_) {
       one->leave();
       one->loop_ends(loop_);

@@ -25,9 +25,10 @@
 #include "nogil/asyncio/detail/reactor.hpp"
 #include "nogil/asyncio/detail/ready.hpp"
 #include "nogil/asyncio/detail/timer_heap.hpp"
-#include "nogil/errors.hpp"
 #include "nogil/platform/block_hook.hpp"
+#include "nogil/platform/errors.hpp"
 #include "nogil/platform/thread_id.hpp"
+#include "nogil/platform/trace_point.hpp"
 
 namespace nogil::asyncio::detail {
 
@@ -45,17 +46,24 @@ struct Here {
 [[gnu::visibility("default"), NOGIL_TLS_NEAR]] inline constinit thread_local Here t_here;
 
 // Base of what LoopCore::service() makes: from the loop.
+//
+// Without virtual functions: a compiler that optimizes prepares all that a virtual call could
+// reach, and what ends a loop would reach the thread pool, streams and subprocesses in each
+// file of a program that only sleeps.
 class LoopService {
  public:
   LoopService() = default;
   LoopService(const LoopService&) = delete;
   LoopService& operator=(const LoopService&) = delete;
-  virtual ~LoopService() = default;
+
+ protected:
+  ~LoopService() = default;
 
  private:
   friend class LoopCore;
 
   const void* kind_ = nullptr;
+  void (*destroy_)(LoopService& self) noexcept = nullptr;
   LoopService* older_ = nullptr;
 };
 
@@ -127,7 +135,8 @@ class LoopCore {
   void delist(TaskBase& task) noexcept;
   TaskBase* first_task() const noexcept { return first_task_; }
   std::size_t task_count() const noexcept { return task_count_; }
-  std::uint32_t next_task_number() noexcept { return ++last_task_number_; }
+  std::uint32_t next_task_number() noexcept { return ++last_task_number_; }  // they may wrap
+  std::uint32_t last_task_number() const noexcept { return last_task_number_; }
 
   // ---- Services -------------------------------------------------------------------------
 
@@ -178,7 +187,7 @@ class LoopCore {
   void end_services() noexcept {
     while (LoopService* const youngest = services_) {
       services_ = youngest->older_;
-      delete youngest;
+      youngest->destroy_(*youngest);
     }
   }
 
@@ -193,18 +202,7 @@ class LoopCore {
   }
 
   void run_once() {
-    if (ring_.size() == 0) {
-      const Moment until = timers_.empty() ? kNever : timers_.first();
-      inbox_.sleep(until, [this] { return stopping_.load(std::memory_order_seq_cst); });
-    } else if (watches_ != 0 && since_look_ >= kLookEvery) {
-      since_look_ = 0;
-      reactor_.wait(0);
-    }
-    receive();
-    if (!timers_.empty()) {
-      const Moment now = reactor_.now();
-      while (!timers_.empty() && timers_.first() <= now) ring_.push(timers_.pop());
-    }
+    if (ring_.size() == 0 || watches_ != 0 || !timers_.empty() || !inbox_.empty()) look_around();
     const std::size_t count = ring_.size();
     since_look_ += count;
     for (std::size_t i = 0; i < count; ++i) {
@@ -240,7 +238,24 @@ class LoopCore {
 
    private:
     LoopCore& loop_;
+    const platform::TraceSpan life_{platform::TraceKind::kThread, "loop"};
   };
+
+  // The first three steps of a round. Apart, so that a round in which tasks only wake each
+  // other is short.
+  [[gnu::noinline]] void look_around() {
+    if (ring_.size() == 0) {
+      const Moment until = timers_.empty() ? kNever : timers_.first();
+      inbox_.sleep(until, [this] { return stopping_.load(std::memory_order_seq_cst); });
+    } else if (watches_ != 0 && since_look_ >= kLookEvery) {
+      since_look_ = 0;
+      reactor_.wait(0);
+    }
+    receive();
+    if (timers_.empty()) return;
+    const Moment now = reactor_.now();
+    while (!timers_.empty() && timers_.first() <= now) ring_.push(timers_.pop());
+  }
 
   static constexpr std::size_t kLookEvery = 61;  // nodes between two looks at the descriptors
 
@@ -277,6 +292,7 @@ S& LoopCore::service() {
   S* const made = new S(*this);
   LoopService& service = *made;
   service.kind_ = &g_service_kind<S>;
+  service.destroy_ = [](LoopService& self) noexcept { delete static_cast<S*>(&self); };
   service.older_ = services_;
   services_ = &service;
   return *made;

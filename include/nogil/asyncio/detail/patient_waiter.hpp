@@ -18,7 +18,7 @@
 
 #include "nogil/asyncio/detail/link.hpp"
 #include "nogil/asyncio/detail/task_base.hpp"
-#include "nogil/errors.hpp"
+#include "nogil/platform/errors.hpp"
 
 namespace nogil::asyncio::detail {
 

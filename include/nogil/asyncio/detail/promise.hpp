@@ -21,6 +21,7 @@
 #include <coroutine>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <exception>
 #include <string>
 #include <type_traits>
@@ -36,7 +37,7 @@
 #include "nogil/asyncio/detail/frame_pool.hpp"
 #include "nogil/asyncio/detail/loop_core.hpp"
 #include "nogil/asyncio/detail/result.hpp"
-#include "nogil/errors.hpp"
+#include "nogil/platform/errors.hpp"
 #include "nogil/platform/text.hpp"
 #include "nogil/threading/excepthook.hpp"
 
@@ -79,17 +80,16 @@ class Origin {
   explicit Origin(const Place& place) noexcept : place_(place) {}
 
   // Its name alone: compilers put its type around it, and g++ that of its frame.
-  std::string function() const {
-    const std::string text = declaration();
-    std::size_t end = text.find('(');
-    while (end < text.size() && text.compare(end, 5, "(anon") == 0) end = text.find('(', end + 1);
-    if (end > text.size()) end = text.size();
-    std::size_t begin = end;
-    for (int depth = 0; begin != 0 && (depth != 0 || text[begin - 1] != ' '); --begin) {
-      const char letter = text[begin - 1];
+  [[gnu::noinline, gnu::cold]] std::string function() const {
+    const char* const text = declaration();
+    const char* end = text;
+    while (*end != '\0' && (*end != '(' || std::strncmp(end, "(anon", 5) == 0)) ++end;
+    const char* begin = end;
+    for (int depth = 0; begin != text && (depth != 0 || begin[-1] != ' '); --begin) {
+      const char letter = begin[-1];
       depth += (letter == '>' || letter == ')') - (letter == '<' || letter == '(');
     }
-    return text.substr(begin, end - begin);
+    return std::string(begin, static_cast<std::size_t>(end - begin));
   }
 
  private:

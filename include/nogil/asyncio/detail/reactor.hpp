@@ -24,6 +24,7 @@
 
 #include "nogil/asyncio/detail/moment.hpp"
 #include "nogil/platform/fd.hpp"
+#include "nogil/platform/trace_point.hpp"
 
 namespace nogil::asyncio::detail {
 
@@ -124,17 +125,15 @@ class EpollReactor final : public Reactor {
   }
 
   int wait_for(epoll_event* events, Moment until) {
-    int count;
-    const std::int64_t left = until == kNever ? -1 : until == 0 ? 0 : until - now();
-    if (until == kNever) {
-      count = ::epoll_wait(epoll_.get(), events, kBatch, -1);
-    } else if (left <= 0) {
-      count = ::epoll_wait(epoll_.get(), events, kBatch, 0);
-    } else {
-      count = wait_length(events, left);
-    }
+    const std::int64_t left = until == kNever ? 1 : until == 0 ? 0 : until - now();
+    const int count = left > 0 ? sleep_for(events, until, left) : ::epoll_wait(epoll_.get(), events, kBatch, 0);
     if (count < 0 && errno != EINTR) std::abort();
     return count;
+  }
+
+  int sleep_for(epoll_event* events, Moment until, std::int64_t left) {
+    const platform::TraceSpan idle(platform::TraceKind::kIdle, "idle");
+    return until == kNever ? ::epoll_wait(epoll_.get(), events, kBatch, -1) : wait_length(events, left);
   }
 
   int wait_length(epoll_event* events, std::int64_t left) {

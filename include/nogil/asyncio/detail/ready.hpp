@@ -8,7 +8,6 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <vector>
 
 namespace nogil::asyncio::detail {
 
@@ -31,49 +30,53 @@ struct Ready {
 
 class ReadyRing {
  public:
-  ReadyRing() : slots_(kFirstSize, nullptr) {}
+  ReadyRing() : slots_(new Ready*[kFirstSize]) {}
+  ReadyRing(const ReadyRing&) = delete;
+  ReadyRing& operator=(const ReadyRing&) = delete;
+  ~ReadyRing() { delete[] slots_; }
 
   // Counts the places of nodes that were removed, too.
   std::size_t size() const noexcept { return tail_ - head_; }
 
   // A node that is nowhere. Out of memory ends the program: who wakes somebody up cannot fail.
   void push(Ready& node) noexcept {
-    if (tail_ - head_ == slots_.size()) [[unlikely]]
+    if (tail_ - head_ > mask_) [[unlikely]]
       grow();
     node.place = Ready::Place::kRing;
     node.index = tail_;
-    slots_[tail_++ & mask()] = &node;
+    slots_[tail_++ & mask_] = &node;
   }
 
   bool empty() const noexcept { return size() == 0; }
 
   // The next one, or null where one was removed. Only if size() != 0.
   Ready* pop() noexcept {
-    Ready* const node = slots_[head_++ & mask()];
+    Ready* const node = slots_[head_++ & mask_];
     if (node != nullptr) node->place = Ready::Place::kNowhere;
     return node;
   }
 
   void remove(Ready& node) noexcept {
-    slots_[node.index & mask()] = nullptr;
+    slots_[node.index & mask_] = nullptr;
     node.place = Ready::Place::kNowhere;
   }
 
  private:
-  static constexpr std::size_t kFirstSize = 256;
-
-  std::uint32_t mask() const noexcept { return static_cast<std::uint32_t>(slots_.size()) - 1; }
+  static constexpr std::uint32_t kFirstSize = 256;
 
   // Nodes keep their numbers: only what is left of these behind the mask changes.
-  [[gnu::noinline, gnu::cold]] void grow() noexcept {
-    std::vector<Ready*> larger(slots_.size() * 2, nullptr);
-    const auto larger_mask = static_cast<std::uint32_t>(larger.size()) - 1;
-    for (std::uint32_t at = head_; at != tail_; ++at) larger[at & larger_mask] = slots_[at & mask()];
-    slots_.swap(larger);
+  [[gnu::noinline, gnu::cold]] void grow() {
+    const std::uint32_t larger_mask = 2 * mask_ + 1;
+    auto** const larger = new Ready*[std::size_t{larger_mask} + 1];
+    for (std::uint32_t at = head_; at != tail_; ++at) larger[at & larger_mask] = slots_[at & mask_];
+    delete[] slots_;
+    slots_ = larger;
+    mask_ = larger_mask;
   }
 
-  std::vector<Ready*> slots_;  // a power of two
-  std::uint32_t head_ = 0;     // numbers that count on for ever, and wrap
+  Ready** slots_;  // mask_ + 1, a power of two
+  std::uint32_t mask_ = kFirstSize - 1;
+  std::uint32_t head_ = 0;  // numbers that count on for ever, and wrap
   std::uint32_t tail_ = 0;
 };
 

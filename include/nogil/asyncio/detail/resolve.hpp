@@ -11,12 +11,14 @@
 
 #include "nogil/asyncio/detail/socket.hpp"
 #include "nogil/asyncio/to_thread.hpp"
-#include "nogil/errors.hpp"
+#include "nogil/platform/errors.hpp"
 
 namespace nogil::asyncio::detail {
 
 // Waits for the network: not in a loop's thread.
-inline std::vector<SocketAddress> look_up(const std::string& host, std::uint16_t port, int flags) {
+// (Templates, so that a program pays for compiling them only if it calls them.)
+template <class = void>
+std::vector<SocketAddress> look_up(const std::string& host, std::uint16_t port, int flags) {
   addrinfo hints{};
   hints.ai_socktype = SOCK_STREAM;
   hints.ai_flags = flags;
@@ -47,7 +49,7 @@ Coro<std::vector<SocketAddress>> resolve(std::string host, int port, int flags) 
   SocketAddress address;
   std::vector<SocketAddress> addresses;
   if (address.set_number(host, number)) addresses.push_back(address);
-  else addresses = co_await to_thread(&look_up, host, number, flags);
+  else addresses = co_await to_thread(&look_up<>, host, number, flags);
   if (addresses.empty()) throw Error("no address of the host '" + host + "'");
   co_return addresses;
 }

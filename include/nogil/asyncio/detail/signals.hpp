@@ -16,7 +16,7 @@
 #include "nogil/asyncio/detail/completion.hpp"
 #include "nogil/asyncio/detail/handle_state.hpp"
 #include "nogil/asyncio/detail/loop_core.hpp"
-#include "nogil/errors.hpp"
+#include "nogil/platform/errors.hpp"
 #include "nogil/platform/fd.hpp"
 
 namespace nogil::asyncio::detail {
@@ -53,7 +53,7 @@ inline void wait_for_signal_handlers() noexcept {
 class Signals final : public LoopService {
  public:
   explicit Signals(LoopCore& loop) noexcept : loop_(loop) {}
-  ~Signals() override {
+  ~Signals() {
     for (int number = 1; number < kSignals; ++number) remove(number);
     loop_.receive();  // the note
   }

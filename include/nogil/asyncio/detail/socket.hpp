@@ -13,7 +13,7 @@
 #include <cstring>
 #include <string>
 
-#include "nogil/errors.hpp"
+#include "nogil/platform/errors.hpp"
 #include "nogil/platform/fd.hpp"
 #include "nogil/platform/text.hpp"
 

@@ -36,7 +36,7 @@
 #include "nogil/asyncio/detail/completion.hpp"
 #include "nogil/asyncio/detail/loop_bound.hpp"
 #include "nogil/asyncio/detail/wait_list.hpp"
-#include "nogil/errors.hpp"
+#include "nogil/platform/errors.hpp"
 #include "nogil/platform/fd.hpp"
 
 namespace nogil::asyncio::detail {
@@ -49,7 +49,6 @@ class ReadSpace final : public LoopService {
   static constexpr std::size_t kSize = std::size_t{64} * 1024;
 
   explicit ReadSpace(LoopCore&) noexcept {}
-  ~ReadSpace() override = default;
 
   char bytes[kSize];
 };

@@ -29,7 +29,7 @@
 #include "nogil/asyncio/detail/connection.hpp"
 #include "nogil/asyncio/detail/loop_bound.hpp"
 #include "nogil/asyncio/detail/wait_list.hpp"
-#include "nogil/errors.hpp"
+#include "nogil/platform/errors.hpp"
 #include "nogil/platform/fd.hpp"
 
 extern "C" char** environ;  // NOLINT(readability-redundant-declaration): POSIX declares it nowhere
@@ -199,13 +199,15 @@ struct PipeEnds {
   }
 };
 
-inline Owned<Stream> pipe_stream(LoopCore& loop, platform::Fd fd, std::size_t limit) {
+template <class = void>
+Owned<Stream> pipe_stream(LoopCore& loop, platform::Fd fd, std::size_t limit) {
   ::fcntl(fd.get(), F_SETFL, ::fcntl(fd.get(), F_GETFL) | O_NONBLOCK);
   return Stream::open(loop, std::move(fd), Stream::Type::kPipe, limit);
 }
 
 // For exec: the texts must outlive it.
-inline std::vector<char*> pointers_to(std::vector<std::string>& texts) {
+template <class = void>
+std::vector<char*> pointers_to(std::vector<std::string>& texts) {
   std::vector<char*> pointers;
   pointers.reserve(texts.size() + 1);
   for (std::string& text : texts) pointers.push_back(text.data());

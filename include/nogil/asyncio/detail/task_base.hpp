@@ -69,6 +69,9 @@ class TaskBase : public Completion, public Ready {
   const Waiter* waiter() const noexcept { return waiter_; }
   bool started() const noexcept { return started_; }
 
+  // Younger ones have higher numbers.
+  std::uint32_t number() const noexcept { return number_; }
+
   // The next one of the loop's list of tasks.
   TaskBase* next_task() const noexcept { return next_; }
 
@@ -94,6 +97,17 @@ class TaskBase : public Completion, public Ready {
 
   static void step(Ready& self) noexcept;
 
+  // Until it waits, or ends.
+  static void go_on_at(std::coroutine_handle<> at) noexcept {
+    at.resume();
+    while (const std::coroutine_handle<> next = std::exchange(t_here.next, {})) next.resume();
+  }
+  [[gnu::noinline, gnu::cold]] void go_on_traced() noexcept {
+    const std::string_view name = name_ != nullptr ? std::string_view(*name_) : std::string_view();
+    const platform::TraceSpan span(platform::TraceKind::kStep, name, number_);
+    go_on_at(at_);
+  }
+
   void abandon() noexcept {
     loop().withdraw(static_cast<Ready&>(*this));
     finish_unstarted();
@@ -103,12 +117,12 @@ class TaskBase : public Completion, public Ready {
   bool must_cancel_ = false;
   bool started_ = false;
   std::coroutine_handle<> at_;  // where it goes on
+  std::uint32_t number_;        // of all tasks of the loop
+  std::int32_t cancels_ = 0;    // requests that nobody has taken back
   Waiter* waiter_ = nullptr;
   TaskBase* next_ = nullptr;  // the loop's list
   TaskBase* previous_ = nullptr;
   std::string* name_ = nullptr;  // null: Task-<number>
-  std::uint32_t number_;         // of all tasks of the loop
-  std::int32_t cancels_ = 0;     // requests that nobody has taken back
 };
 
 class Waiter {
@@ -222,12 +236,9 @@ inline void TaskBase::step(Ready& self) noexcept {
   task.started_ = true;
   Here& here = t_here;
   here.task = &task;
-  {
-    const std::string_view name = task.name_ != nullptr ? std::string_view(*task.name_) : std::string_view();
-    const platform::TraceSpan span(platform::TraceKind::kStep, name, task.number_);
-    task.at_.resume();
-    while (const std::coroutine_handle<> next = std::exchange(here.next, {})) next.resume();
-  }
+  if (platform::g_trace.load(std::memory_order_relaxed) == nullptr) [[likely]]
+    go_on_at(task.at_);
+  else task.go_on_traced();
   here.task = nullptr;
   if (here.finished) {
     here.finished = false;

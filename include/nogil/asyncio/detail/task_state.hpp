@@ -10,7 +10,7 @@
 #include "nogil/asyncio/coro.hpp"
 #include "nogil/asyncio/detail/debug.hpp"
 #include "nogil/asyncio/detail/task_base.hpp"
-#include "nogil/errors.hpp"
+#include "nogil/platform/errors.hpp"
 #include "nogil/threading/current_thread.hpp"
 #include "nogil/threading/excepthook.hpp"
 
@@ -80,6 +80,14 @@ class TaskState final : public ResultState<T, TaskBase> {
 
   const Origin& origin() const noexcept override { return root_.promise().origin(); }
 
+  static constexpr const char* kName = "task";
+
+  // In a coroutine. Throws RuntimeError.
+  void check_can_be_awaited() const {
+    if (this == t_here.task) throw RuntimeError("Task cannot await on itself: " + this->name());
+    if (&this->loop() != t_here.loop) throw RuntimeError(this->name() + " belongs to another event loop");
+  }
+
  private:
   void finish() noexcept override {
     ResultPromise<T>& promise = root_.promise();
@@ -108,11 +116,13 @@ class TaskState final : public ResultState<T, TaskBase> {
   CoroHandle<T> root_;  // null once it is done
 };
 
-// co_await task: until it is done. To cancel the one who waits is to cancel the task.
-template <class T, bool kTake>
+// co_await task, or future: until it is done. To cancel the one who waits is to cancel that.
+template <class Joined, bool kTake>
 class Join : public Waiter, private DoneNode {
+  using T = typename Joined::value_type;
+
  public:
-  explicit Join(Owned<TaskState<T>> task) noexcept : Waiter(kKind), DoneNode(&told), joined_(std::move(task)) {}
+  explicit Join(Owned<Joined> joined) noexcept : Waiter(kKind), DoneNode(&told), joined_(std::move(joined)) {}
   Join(const Join&) = default;
   ~Join() {
     if (listed()) joined_->remove(*this);
@@ -120,12 +130,11 @@ class Join : public Waiter, private DoneNode {
 
   bool await_ready() const {
     if (!joined_) [[unlikely]]
-      throw RuntimeError("await: there is no task here: default-made, or moved from");
+      throw_nothing_here();
     return joined_->done();
   }
   void await_suspend(std::coroutine_handle<> awaiting) {
-    if (joined_.get() == t_here.task) throw RuntimeError("Task cannot await on itself: " + joined_->name());
-    if (&joined_->loop() != t_here.loop) throw RuntimeError(joined_->name() + " belongs to another event loop");
+    joined_->check_can_be_awaited();
     joined_->add(*this);
     suspend(awaiting);
   }
@@ -138,10 +147,17 @@ class Join : public Waiter, private DoneNode {
  private:
   static void told(DoneNode& node, Completion&) noexcept { static_cast<Join&>(node).wake(); }
   static bool cancel(Waiter& self) { return static_cast<Join&>(self).joined_->cancel(); }
-  static const TaskBase* task_of(const Waiter& self) noexcept { return static_cast<const Join&>(self).joined_.get(); }
-  static constexpr Kind kKind = {&cancel, "task", &task_of};
+  static const TaskBase* task_of([[maybe_unused]] const Waiter& self) noexcept {
+    if constexpr (std::is_base_of_v<TaskBase, Joined>) return static_cast<const Join&>(self).joined_.get();
+    else return nullptr;
+  }
+  [[noreturn, gnu::noinline, gnu::cold]] static void throw_nothing_here() {
+    throw RuntimeError(
+        (platform::Text() << "await: there is no " << Joined::kName << " here: default-made, or moved from").take());
+  }
+  static constexpr Kind kKind = {&cancel, Joined::kName, &task_of};
 
-  Owned<TaskState<T>> joined_;
+  Owned<Joined> joined_;
 };
 
 }  // namespace nogil::asyncio::detail

@@ -8,7 +8,6 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <vector>
 
 #include "nogil/asyncio/detail/ready.hpp"
 
@@ -27,20 +26,26 @@ struct Timer : Ready {
 
 class TimerHeap {
  public:
-  bool empty() const noexcept { return heap_.empty(); }
-  std::size_t size() const noexcept { return heap_.size(); }
-  std::int64_t first() const noexcept { return heap_.front().when; }
+  TimerHeap() noexcept = default;
+  TimerHeap(const TimerHeap&) = delete;
+  TimerHeap& operator=(const TimerHeap&) = delete;
+  ~TimerHeap() { delete[] heap_; }
+
+  bool empty() const noexcept { return size_ == 0; }
+  std::size_t size() const noexcept { return size_; }
+  std::int64_t first() const noexcept { return heap_->when; }
 
   // A timer that is nowhere. Throws std::bad_alloc.
   void push(Timer& timer) {
-    heap_.push_back({timer.when, &timer});
+    if (size_ == capacity_) [[unlikely]]
+      grow();
     timer.order = next_order_++;
     timer.place = Ready::Place::kHeap;
-    rise(heap_.size() - 1, heap_.back());
+    rise(size_++, {timer.when, &timer});
   }
 
   Timer& pop() noexcept {
-    Timer& timer = *heap_.front().timer;
+    Timer& timer = *heap_->timer;
     remove(timer);
     return timer;
   }
@@ -48,9 +53,8 @@ class TimerHeap {
   void remove(Timer& timer) noexcept {
     const std::size_t hole = timer.index;
     timer.place = Ready::Place::kNowhere;
-    const Entry last = heap_.back();
-    heap_.pop_back();
-    if (hole == heap_.size()) return;
+    const Entry last = heap_[--size_];
+    if (hole == size_) return;
     if (hole != 0 && before(last, heap_[parent(hole)])) rise(hole, last);
     else sink(hole, last);
   }
@@ -83,8 +87,8 @@ class TimerHeap {
   void sink(std::size_t hole, const Entry entry) noexcept {
     for (;;) {
       const std::size_t first = hole * kChildren + 1;
-      if (first >= heap_.size()) break;
-      const std::size_t end = first + kChildren < heap_.size() ? first + kChildren : heap_.size();
+      if (first >= size_) break;
+      const std::size_t end = first + kChildren < size_ ? first + kChildren : size_;
       std::size_t least = first;
       for (std::size_t child = first + 1; child < end; ++child) {
         if (before(heap_[child], heap_[least])) least = child;
@@ -96,7 +100,20 @@ class TimerHeap {
     put(hole, entry);
   }
 
-  std::vector<Entry> heap_;
+  [[gnu::noinline, gnu::cold]] void grow() {
+    const std::size_t capacity = capacity_ == 0 ? kFirstCapacity : 2 * capacity_;
+    auto* const larger = new Entry[capacity];
+    for (std::size_t i = 0; i < size_; ++i) larger[i] = heap_[i];
+    delete[] heap_;
+    heap_ = larger;
+    capacity_ = capacity;
+  }
+
+  static constexpr std::size_t kFirstCapacity = 16;
+
+  Entry* heap_ = nullptr;
+  std::size_t size_ = 0;
+  std::size_t capacity_ = 0;
   std::uint32_t next_order_ = 0;
 };
 

@@ -61,6 +61,10 @@ class BasicArrivals {
   // Waits until it has. False: the limit was reached first. There must be one to come.
   bool wait(Wait& wait) noexcept { return ready() || wait_slow(wait); }
 
+  // Passes by all that arrive but the last of `count`: wait() then sleeps until that one has
+  // come, and nobody wakes it before.
+  void skip_to_last(std::uint32_t count) noexcept { taken_ = count - 1; }
+
   // The number of the block that was done first of those not taken yet.
   std::uint32_t take() noexcept { return watches_[taken_++].ticket.load(std::memory_order_acquire) - kFirst; }
 
@@ -81,7 +85,9 @@ class BasicArrivals {
   }
 
   void arrive(std::uint32_t number) noexcept {
-    auto& ticket = watches_[arrived_.fetch_add(1, std::memory_order_relaxed)].ticket;
+    // Acquires and releases, so that a ticket stands for those before it, too: who has seen
+    // the last one taken sees all that are done, though an earlier one may still be blank.
+    auto& ticket = watches_[arrived_.fetch_add(1, std::memory_order_acq_rel)].ticket;
     const auto address = Platform::address(ticket);
     if (ticket.exchange(number + kFirst, std::memory_order_acq_rel) == kAsleep) {
       Platform::futex_wake(address, platform::kEveryone);

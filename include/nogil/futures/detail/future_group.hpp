@@ -12,11 +12,11 @@
 #include <utility>
 #include <vector>
 
-#include "nogil/errors.hpp"
 #include "nogil/futures/detail/future_arrivals.hpp"
 #include "nogil/futures/detail/future_await.hpp"
 #include "nogil/futures/detail/future_handle.hpp"
 #include "nogil/futures/future.hpp"
+#include "nogil/platform/errors.hpp"
 #include "nogil/platform/wait.hpp"
 
 namespace nogil::detail {
@@ -100,6 +100,14 @@ class FutureGroup {
       if (t_wait_helper == nullptr || !help(*t_wait_helper)) return arrivals_.wait(wait);
     } while (!arrivals_.ready() && !wait.over());
     return arrivals_.ready();
+  }
+
+  // Waits until all are done, in one sleep; not in a worker, who would have to help in
+  // between. Nothing can be taken afterwards. There must be one.
+  void wait_for_all(platform::Wait& wait) {
+    run_continuations();
+    arrivals_.skip_to_last(static_cast<std::uint32_t>(futures_.size()));
+    arrivals_.wait(wait);
   }
 
   // The next one; the group does not hold it any more.

@@ -14,9 +14,9 @@
 #include <typeinfo>
 #include <utility>
 
-#include "nogil/errors.hpp"
 #include "nogil/futures/detail/future_await.hpp"
 #include "nogil/futures/detail/future_result.hpp"
+#include "nogil/platform/errors.hpp"
 #include "nogil/platform/text.hpp"
 #include "nogil/platform/wait.hpp"
 

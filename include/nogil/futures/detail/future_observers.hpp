@@ -13,6 +13,7 @@
 #include <cstdint>
 
 #include "nogil/platform/deadline.hpp"
+#include "nogil/platform/node_ring.hpp"
 
 namespace nogil::detail {
 
@@ -55,23 +56,8 @@ class alignas(8) BasicObservers {
     Guard& operator=(const Guard&) = delete;
     ~Guard() { list_.unlock(first_); }
 
-    void append(Observer& observer) noexcept {
-      if (first_ == nullptr) {
-        first_ = observer.next = observer.previous = &observer;
-        return;
-      }
-      observer.next = first_;
-      observer.previous = first_->previous;
-      first_->previous->next = &observer;
-      first_->previous = &observer;
-    }
-
-    void remove(Observer& observer) noexcept {
-      if (first_ == &observer) first_ = observer.next == &observer ? nullptr : observer.next;
-      observer.previous->next = observer.next;
-      observer.next->previous = observer.previous;
-      observer.next = observer.previous = nullptr;
-    }
+    void append(Observer& observer) noexcept { platform::append_to_ring(first_, observer); }
+    void remove(Observer& observer) noexcept { platform::remove_from_ring(first_, observer); }
 
     Observer* first() const noexcept { return first_; }
 

@@ -18,13 +18,13 @@
 #include <type_traits>
 #include <utility>
 
-#include "nogil/errors.hpp"
 #include "nogil/futures/detail/future_result.hpp"
 #include "nogil/futures/detail/future_task.hpp"
 #include "nogil/futures/detail/map_source.hpp"
 #include "nogil/futures/detail/pace.hpp"
 #include "nogil/futures/detail/pool.hpp"
 #include "nogil/futures/detail/result_row.hpp"
+#include "nogil/platform/errors.hpp"
 #include "nogil/platform/event_count.hpp"
 #include "nogil/platform/wait.hpp"
 #include "nogil/threading/detail/ref.hpp"

@@ -113,7 +113,7 @@ void fork_and_join(Worker& worker, F& first, G& second) {
     Task<Call>::take_apart(block);
     throw;
   }
-  worker.pool().notify();
+  worker.pool().notify_often();
   try {
     static_cast<void>(first());
   } catch (...) {

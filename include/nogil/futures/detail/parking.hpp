@@ -21,8 +21,9 @@
 //            worker that searches, or looks again before it sleeps, or is woken; as long as
 //            each one that leaves_search() with true looks whether there is more work.
 // Cost       wanted(), when everybody works: a compiler barrier and one load. When one
-//            sleeps and another searches: a fence, but no step on what all share. sit_down():
-//            one atomic step and a heavy fence (platform/fence.hpp).
+//            sleeps and another searches: a fence, but no step on what all share, and by
+//            wanted_often() no fence either, for which the searcher pays. sit_down(): one
+//            atomic step and a heavy fence (platform/fence.hpp).
 
 #pragma once
 
@@ -74,6 +75,20 @@ class Parking {
     if (top(seen) == 0) [[likely]]
       return false;
     return searching(seen) == 0 || wanted_slow();
+  }
+
+  // The same for who makes work in quick succession: no fence, but for the first one since a
+  // searcher passed the search on.
+  bool wanted_often() noexcept {
+    Platform::light_fence();
+    const bool relied_on = relied_on_.load(std::memory_order_acquire);
+    const std::uint64_t seen = state_.load(std::memory_order_relaxed);
+    if (top(seen) == 0) [[likely]]
+      return false;
+    if (searching(seen) == 0) return true;
+    if (relied_on) return false;
+    relied_on_.store(true, std::memory_order_release);
+    return wanted_slow();
   }
 
   // Takes the seat on top, and counts its worker as searching. Null: nobody is left there,
@@ -129,6 +144,10 @@ class Parking {
     const std::uint64_t seen = state_.fetch_sub(kSearcher, std::memory_order_acq_rel);
     if (searching(seen) != 1 || top(seen) == 0) return false;
     Platform::full_fence();  // against that of wanted_slow()
+    if (relied_on_.load(std::memory_order_acquire)) [[unlikely]] {
+      relied_on_.store(false, std::memory_order_relaxed);
+      Platform::heavy_fence();  // against none: see wanted_often()
+    }
     return true;
   }
 
@@ -189,6 +208,11 @@ class Parking {
   //   others asleep, the one that leave_search() asks for: it sees W. If it was not the last
   //   one, the same is true of the others.
   //
+  //   A producer in wanted_often() that finds relied_on_ set leaves the fence to the searcher:
+  //   the last one to leave then clears relied_on_ and makes all cores pass one. A producer
+  //   whose core passes it after W shows W to the look that follows. One whose core passes it
+  //   before W finds relied_on_ cleared, and passes a fence of its own.
+  //
   //   Else the producer claims a seat. If all those on the stack are stale, nobody sleeps.
   //
   // A seat that is not on top cannot be taken off by its worker. So one that gets up from
@@ -230,6 +254,7 @@ class Parking {
   }
 
   alignas(2 * platform::kCacheLine) Atomic<std::uint64_t> state_;
+  Atomic<bool> relied_on_{false};
   Seat* const seats_;
 };
 

@@ -23,7 +23,6 @@
 #include <string>
 #include <utility>
 
-#include "nogil/errors.hpp"
 #include "nogil/futures/detail/block_cache.hpp"
 #include "nogil/futures/detail/future_await.hpp"
 #include "nogil/futures/detail/future_result.hpp"
@@ -32,6 +31,7 @@
 #include "nogil/futures/detail/shared_callback.hpp"
 #include "nogil/futures/detail/task_block.hpp"
 #include "nogil/futures/detail/worker.hpp"
+#include "nogil/platform/errors.hpp"
 #include "nogil/platform/native.hpp"
 #include "nogil/platform/raw_lock.hpp"
 #include "nogil/platform/text.hpp"
@@ -121,6 +121,10 @@ class Pool final : public Counted, public RegisteredPool {
   // Starts or wakes a worker, if that is wanted.
   void notify() noexcept {
     if (parking_.wanted()) wake_one();
+  }
+  // The same, cheaper for forks, which follow each other in a few nanoseconds.
+  void notify_often() noexcept {
+    if (parking_.wanted_often()) wake_one();
   }
 
   std::uint64_t queued() const noexcept;

@@ -16,8 +16,8 @@
 #include <cstdint>
 #include <new>
 
-#include "nogil/errors.hpp"
 #include "nogil/futures/detail/task_block.hpp"
+#include "nogil/platform/errors.hpp"
 #include "nogil/platform/raw_lock.hpp"
 
 namespace nogil::detail {

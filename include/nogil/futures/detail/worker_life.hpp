@@ -11,10 +11,10 @@
 #include <exception>
 #include <utility>
 
-#include "nogil/errors.hpp"
 #include "nogil/futures/detail/block_cache.hpp"
 #include "nogil/futures/detail/pool.hpp"
 #include "nogil/platform/cpu.hpp"
+#include "nogil/platform/errors.hpp"
 #include "nogil/platform/own_threads.hpp"
 #include "nogil/platform/raw_lock.hpp"
 #include "nogil/platform/text.hpp"

@@ -50,7 +50,8 @@ class Child : public Watched {
  public:
   static constexpr int kUnknown = 255;  // somebody else has waited for it
 
-  // Who wants to know of the end. told() runs in the supervisor's thread, and must be short.
+  // Who wants to know of the beginning and the end. told() runs in the supervisor's thread, and
+  // must be short.
   class Listener : public nogil::detail::Counted {
    public:
     virtual void told() noexcept = 0;

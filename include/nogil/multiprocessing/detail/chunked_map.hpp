@@ -14,6 +14,7 @@
 #include <deque>
 #include <memory>
 #include <optional>
+#include <type_traits>
 #include <utility>
 
 #include "nogil/errors.hpp"
@@ -44,21 +45,24 @@ class Feeding {
   const nogil::detail::Ref<PoolCore> core_;
 };
 
-template <class Reader>
-class ChunkedMap final : public nogil::detail::Counted {
+// `Core`: the pool; PoolCore, or another one with the same functions.
+template <class Core, class Reader>
+class BasicChunkedMap final : public nogil::detail::Counted {
  public:
   using Value = typename Reader::Result;
   using Results = ChunkResults<Value>;
 
   template <class... Parts>
-  ChunkedMap(const nogil::detail::Ref<PoolCore>& core, const ChunkedMapSetup& setup, Parts&&... parts)
+  BasicChunkedMap(const nogil::detail::Ref<Core>& core, const ChunkedMapSetup& setup, Parts&&... parts)
       : core_(core),
         setup_(setup),
         feed_(setup.chunksize, setup.buffersize, core->options().max_workers, core->call_memory(),
               std::forward<Parts>(parts)...) {
-    if (setup.buffersize != 0 && setup.late == Late::kTaken) feeding_.emplace(core);
+    if constexpr (std::is_same_v<Core, PoolCore>) {
+      if (setup.buffersize != 0 && setup.late == Late::kTaken) feeding_.emplace(core);
+    }
   }
-  ~ChunkedMap() override { stop(); }
+  ~BasicChunkedMap() override { stop(); }
 
   // Reads as many elements as it may, and submits them all.
   void start() {
@@ -138,7 +142,7 @@ class ChunkedMap final : public nogil::detail::Counted {
     return block.state() == FutureState::kFinished ? &nogil::detail::payload<Results>(block) : nullptr;
   }
 
-  const nogil::detail::Ref<PoolCore> core_;
+  const nogil::detail::Ref<Core> core_;
   const ChunkedMapSetup setup_;
   ChunkFeed<Reader> feed_;
   std::optional<Feeding> feeding_;
@@ -146,5 +150,8 @@ class ChunkedMap final : public nogil::detail::Counted {
   ChunkCursor<Value> cursor_{};  // in the first of them
   std::uint64_t given_ = 0;      // results that were gone past
 };
+
+template <class Reader>
+using ChunkedMap = BasicChunkedMap<PoolCore, Reader>;
 
 }  // namespace nogil::multiprocessing::detail

@@ -56,6 +56,9 @@ class Bytes {
   std::byte* data() noexcept { return heap_ != nullptr ? heap_ : near_; }
   std::size_t size() const noexcept { return size_; }
 
+  // Where more memory is asked for from now on; of no use once they lie in a source's memory.
+  void set_source(ByteSource* source) noexcept { source_ = source; }
+
   // Whether they lie in the source's memory.
   bool shared() const noexcept { return shared_; }
 
@@ -140,10 +143,13 @@ struct Frame {
 // more than the copying.
 class ReusedFrame {
  public:
-  ReusedFrame() noexcept : frame_(std::move(spare())) {}
+  explicit ReusedFrame(ByteSource* source = nullptr) noexcept : frame_(std::move(spare())) {
+    frame_.bytes.set_source(source);
+  }
   ReusedFrame(const ReusedFrame&) = delete;
   ReusedFrame& operator=(const ReusedFrame&) = delete;
   ~ReusedFrame() {
+    if (frame_.bytes.shared()) return;
     frame_.bytes.clear();
     if (frame_.bytes.room() <= kMostKept && frame_.bytes.room() > spare().room()) spare() = std::move(frame_.bytes);
   }

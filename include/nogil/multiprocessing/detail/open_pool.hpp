@@ -29,6 +29,20 @@ struct PoolSetup {
   std::size_t max_retries;
 };
 
+// The future of f(arguments...), which a pool runs elsewhere. `timeout`: from when it begins to
+// run; 0 or less: none.
+template <class Core, class F, class... Arguments>
+auto submit_call(Core& core, std::chrono::nanoseconds timeout, const F& f, const Arguments&... arguments) {
+  using R = std::decay_t<std::invoke_result_t<std::decay_t<const F&>&, SentAs<const Arguments&>...>>;
+  auto task = std::make_unique<PoolTaskOf<R>>(Frame(core.call_memory()), core.executor());
+  if (timeout.count() > 0) task->timeout = timeout;
+  OutputArchive out(task->call);
+  save_call<Result::kSent>(out, f, arguments...);
+  Future<R> future = task->future();
+  core.submit(std::move(task));
+  return future;
+}
+
 // Owns a pool.
 class OpenPool {
  public:
@@ -44,14 +58,7 @@ class OpenPool {
   // The future of f(arguments...). `timeout`: from when it begins to run; 0 or less: none.
   template <class F, class... Arguments>
   auto submit(std::chrono::nanoseconds timeout, const F& f, const Arguments&... arguments) {
-    using R = std::decay_t<std::invoke_result_t<std::decay_t<const F&>&, SentAs<const Arguments&>...>>;
-    auto task = std::make_unique<PoolTaskOf<R>>(Frame(core_->call_memory()), core_->executor());
-    if (timeout.count() > 0) task->timeout = timeout;
-    OutputArchive out(task->call);
-    save_call<Result::kSent>(out, f, arguments...);
-    Future<R> future = task->future();
-    core_->submit(std::move(task));
-    return future;
+    return submit_call(*core_, timeout, f, arguments...);
   }
 
  private:

@@ -20,7 +20,8 @@
 
 namespace nogil::multiprocessing::detail {
 
-// As many as the kernel takes in one message, less some.
+// As many as the kernel takes in one message, less some. Of a message that has more the rest
+// waits in a socket of its own, which goes along as one file above this.
 inline constexpr std::size_t kMostFiles = 250;
 
 struct SocketPair {
@@ -37,12 +38,11 @@ struct SocketPair {
 
 // Room for the files of one message.
 struct alignas(::cmsghdr) FileRoom {
-  char bytes[CMSG_SPACE(kMostFiles * sizeof(int))];
+  char bytes[CMSG_SPACE((kMostFiles + 1) * sizeof(int))];
 };
 
-// Sends the parts as one message, with duplicates of the files; as sendmsg() does.
-inline ::ssize_t send_parts(int socket, ::iovec* parts, std::size_t count, const std::vector<int>& files, int flags) {
-  if (files.size() > kMostFiles) throw ValueError("multiprocessing: more than 250 shared objects in one message");
+// Sends one message with no more files than there is room for.
+inline ::ssize_t send_message(int socket, ::iovec* parts, std::size_t count, const std::vector<int>& files, int flags) {
   FileRoom room;
   ::msghdr header{};
   header.msg_iov = parts;
@@ -64,10 +64,34 @@ inline ::ssize_t send_parts(int socket, ::iovec* parts, std::size_t count, const
   return sent;
 }
 
-// Receives one message into the parts, in order, as recvmsg() does, and appends its files. It
-// is `whole` if nothing was cut off.
-inline ::ssize_t receive_parts(int socket, ::iovec* parts, std::size_t count, std::vector<platform::Fd>* files,
-                               int flags, bool& whole) {
+// The end of a socket on which all files behind the first kMostFiles wait to be received; none,
+// with errno, if the system does not take them.
+inline platform::Fd send_rest(const std::vector<int>& files) {
+  SocketPair sockets;
+  for (auto at = files.begin() + kMostFiles; at != files.end();) {
+    const auto left = files.end() - at;
+    const auto end = at + (left < std::ptrdiff_t{kMostFiles} ? left : std::ptrdiff_t{kMostFiles});
+    char byte = 0;
+    ::iovec part{&byte, 1};
+    if (send_message(sockets.mine.get(), &part, 1, {at, end}, MSG_DONTWAIT) != 1) return {};
+    at = end;
+  }
+  return std::move(sockets.theirs);
+}
+
+// Sends the parts as one message, with duplicates of the files; as sendmsg() does.
+inline ::ssize_t send_parts(int socket, ::iovec* parts, std::size_t count, const std::vector<int>& files, int flags) {
+  if (files.size() <= kMostFiles) return send_message(socket, parts, count, files, flags);
+  const platform::Fd rest = send_rest(files);
+  if (!rest) return -1;
+  std::vector<int> those(files.begin(), files.begin() + kMostFiles);
+  those.push_back(rest.get());
+  return send_message(socket, parts, count, those, flags);
+}
+
+// Receives what send_message() has sent.
+inline ::ssize_t receive_message(int socket, ::iovec* parts, std::size_t count, std::vector<platform::Fd>* files,
+                                 int flags, bool& whole) {
   FileRoom room;
   ::msghdr header{};
   header.msg_iov = parts;
@@ -93,6 +117,23 @@ inline ::ssize_t receive_parts(int socket, ::iovec* parts, std::size_t count, st
     }
   }
   whole = (header.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) == 0;
+  return received;
+}
+
+// Receives one message into the parts, in order, as recvmsg() does, and appends its files. It
+// is `whole` if nothing was cut off.
+inline ::ssize_t receive_parts(int socket, ::iovec* parts, std::size_t count, std::vector<platform::Fd>* files,
+                               int flags, bool& whole) {
+  const std::size_t before = files != nullptr ? files->size() : 0;
+  const ::ssize_t received = receive_message(socket, parts, count, files, flags, whole);
+  if (received < 0 || files == nullptr || files->size() - before <= kMostFiles) return received;
+  const platform::Fd rest = std::move(files->back());
+  files->pop_back();
+  for (bool more = true; more && whole;) {
+    char byte;
+    ::iovec part{&byte, 1};
+    more = receive_message(rest.get(), &part, 1, files, MSG_DONTWAIT, whole) > 0;
+  }
   return received;
 }
 

@@ -1,9 +1,9 @@
 // nogil/multiprocessing/detail/pipe_end.hpp -- one of the two ends of a Pipe.
 //
 // A socket that keeps messages whole (SOCK_SEQPACKET). Small ones go through it; a large one
-// lies in a file in memory, which goes through it instead. So any number of processes may
-// send and receive at once, a sender that dies has sent all of a message or nothing, and
-// the kernel tells when nobody has the other end any more.
+// lies in a file in memory, which goes through it instead, and to the next one when it was read. So any number of
+// processes may send and receive at once, a sender that dies has sent all of a message or nothing, and the kernel tells
+// when nobody has the other end any more.
 //
 // Forked children have copies of all that their parent had open, also of ends that are not
 // meant for them, which would keep the other end from seeing the last one close. So a child
@@ -29,6 +29,7 @@
 
 #include "nogil/errors.hpp"
 #include "nogil/multiprocessing/detail/crowd.hpp"
+#include "nogil/multiprocessing/detail/lent_memory.hpp"
 #include "nogil/multiprocessing/detail/memory_file.hpp"
 #include "nogil/multiprocessing/detail/packet.hpp"
 #include "nogil/multiprocessing/serialize.hpp"
@@ -39,30 +40,36 @@
 
 namespace nogil::multiprocessing::detail {
 
+// Where the bytes of a message are: with it, in its first file, or in its first file, lent.
+enum class MessageKind : std::uint64_t { kBytes, kFile, kLent };
+
 // Goes before the bytes of each message.
 struct MessageHead {
   std::uint64_t size;
-  std::uint64_t in_file;  // 1: the first file has the bytes
+  MessageKind kind;
 };
 
 // As much as goes through the socket itself: some less than a socket takes, unless the
 // system was told otherwise.
-inline constexpr std::size_t kSmallMessage = std::size_t{128} << 10;
+inline constexpr std::size_t kSmallMessage = Lender::kLeast;
 
 // What was received, to be read.
 class Message {
  public:
   // Of the bytes and files that it came with. Throws DecodeError.
   InputArchive archive() {
-    if (head_.in_file == 0) {
-      if (head_.size > kSmallMessage) throw_cut_off();
-      return InputArchive(room_->bytes.data(), static_cast<std::size_t>(head_.size), &files_);
+    const std::size_t size = static_cast<std::size_t>(head_.size);
+    if (head_.kind == MessageKind::kBytes) {
+      if (size > kSmallMessage) throw_cut_off();
+      return InputArchive(room_->bytes.data(), size, &files_);
     }
     if (files_.empty()) throw_cut_off();
-    file_ = MappedFile(files_.front(), static_cast<std::size_t>(head_.size));
+    if (head_.kind == MessageKind::kLent) lent_ = Borrowed(files_.front(), size);
+    else file_ = MappedFile(files_.front(), size);
     files_.erase(files_.begin());
-    if (!file_) throw_cut_off();
-    return InputArchive(file_.bytes(), file_.size(), &files_);
+    const std::byte* const bytes = head_.kind == MessageKind::kLent ? lent_.bytes() : file_.bytes();
+    if (bytes == nullptr) throw_cut_off();
+    return InputArchive(bytes, size, &files_);
   }
 
  private:
@@ -75,6 +82,7 @@ class Message {
   MessageHead head_;
   std::vector<platform::Fd> files_;
   MappedFile file_;
+  Borrowed lent_;
   ReusedFrame room_;  // for a small one
 };
 
@@ -136,10 +144,16 @@ class PipeEnd : public nogil::detail::Counted {
   bool usable() const noexcept { return born_ == g_ends_let_go.load(std::memory_order_relaxed); }
   int fd() const noexcept { return socket_.get(); }
 
-  // Waits for room, for as long as it takes. Throws EndOfFile.
-  void send(const Frame& frame) const {
-    if (frame.bytes.size() <= kSmallMessage && send_as(frame, false)) return;
-    send_as(frame, true);
+  // Waits for room, for as long as it takes. Throws EndOfFile. The frame's source, if it has
+  // one, is this thread's Lender.
+  void send(Frame& frame) const {
+    if (frame.bytes.shared()) {
+      send_as(frame, MessageKind::kLent);
+      Lender::here().lend(frame.bytes.data());
+      return frame.bytes.let_go();
+    }
+    if (frame.bytes.size() <= kSmallMessage && send_as(frame, MessageKind::kBytes)) return;
+    send_as(frame, MessageKind::kFile);
   }
 
   enum class Heard { kMessage, kNothing, kEnd };
@@ -156,7 +170,7 @@ class PipeEnd : public nogil::detail::Counted {
     if (got == 0) return Heard::kEnd;
     const std::uint64_t bytes = static_cast<std::uint64_t>(got) - sizeof message.head_;
     if (!whole || got < static_cast<::ssize_t>(sizeof message.head_) ||
-        bytes != (message.head_.in_file == 0 ? message.head_.size : 0)) {
+        bytes != (message.head_.kind == MessageKind::kBytes ? message.head_.size : 0)) {
       Message::throw_cut_off();
     }
     return Heard::kMessage;
@@ -189,18 +203,19 @@ class PipeEnd : public nogil::detail::Counted {
 
  private:
   // False: the system takes no message of this size.
-  bool send_as(const Frame& frame, bool in_file) const {
-    MessageHead head{frame.bytes.size(), in_file};
+  bool send_as(const Frame& frame, MessageKind kind) const {
+    MessageHead head{frame.bytes.size(), kind};
     std::vector<int> files;
     platform::Fd memory;
-    if (in_file) {
+    if (kind == MessageKind::kLent) files.push_back(Lender::here().fd_of(frame.bytes.data()));
+    if (kind == MessageKind::kFile) {
       memory = make_memory_file(frame.bytes.data(), frame.bytes.size());
       files.push_back(memory.get());
     }
     for (const platform::Fd& file : frame.files) files.push_back(file.get());
     ::iovec parts[2] = {{&head, sizeof head}, {const_cast<std::byte*>(frame.bytes.data()), frame.bytes.size()}};
-    while (send_parts(socket_.get(), parts, in_file ? 1 : 2, files, 0) < 0) {
-      if (errno == EMSGSIZE && !in_file) return false;
+    while (send_parts(socket_.get(), parts, kind == MessageKind::kBytes ? 2 : 1, files, 0) < 0) {
+      if (errno == EMSGSIZE && kind == MessageKind::kBytes) return false;
       if (errno == EPIPE || errno == ECONNRESET) throw EndOfFile("Connection.send: nobody has the other end any more");
       if (errno != ETOOMANYREFS) platform::throw_errno("Connection.send");
       ::usleep(1000);  // too many files are on their way at once: they will be received

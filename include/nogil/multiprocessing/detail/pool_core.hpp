@@ -12,7 +12,8 @@
 //
 // Who watches over the rings: one thread that fetches (fetcher_), if there is any. One that
 // leaves with nothing out lets the manager be called; one that leaves while there is more to
-// come may be back soon, so the manager only looks from time to time for a while (polls_).
+// come, or in the middle of a row of short calls, may be back soon, so the manager only looks
+// from time to time for a while (polls_).
 
 #pragma once
 
@@ -32,6 +33,7 @@
 #include "nogil/multiprocessing/detail/pool_worker.hpp"
 #include "nogil/multiprocessing/detail/supervisor.hpp"
 #include "nogil/multiprocessing/errors.hpp"
+#include "nogil/platform/own_threads.hpp"
 #include "nogil/platform/raw_lock.hpp"
 #include "nogil/platform/trace_point.hpp"
 
@@ -163,13 +165,14 @@ class PoolCore final : public FetchedPool {
   // Where calls are best encoded.
   ByteSource* call_memory() noexcept { return &heap_; }
 
-  // A worker has ended.
+  // A worker has begun, or ended.
   void told() noexcept override { bell_->call(); }
 
  private:
   static constexpr int kMostFalseStarts = 3;
   static constexpr std::int64_t kTryAgain = 100'000'000;   // ns: to start a worker
   static constexpr std::int64_t kLookAgain = 200'000;      // ns: while those who fetch come and go
+  static constexpr int kBrisk = 16;                        // quick_looks_: one call follows the other
   static constexpr std::int64_t kUntilBegun = 10'000'000;  // ns: a task with a limit of time is to begin
 
   // What a thread has taken out of the rings, and deals with when it has let go of the lock.
@@ -181,11 +184,13 @@ class PoolCore final : public FetchedPool {
 
   static void* run(void* self) noexcept {
     PoolCore* const core = static_cast<PoolCore*>(self);
-    platform::trace_moment(platform::TraceKind::kThreadName, "manager");
-    core->manage();
-    if (core->copy_) Supervisor::here().end_template(core->copy_);
-    core->retire();
-    g_own_threads.fetch_sub(1, std::memory_order_relaxed);
+    {
+      const platform::OwnThread counted;
+      platform::trace_moment(platform::TraceKind::kThreadName, "manager");
+      core->manage();
+      if (core->copy_) Supervisor::here().end_template(core->copy_);
+      core->retire();
+    }
     core->ended_.set();
     core->drop_owner();
     return nullptr;
@@ -205,9 +210,13 @@ class PoolCore final : public FetchedPool {
   void break_with(const char* why, const std::exception_ptr& cause);
   void fail_all(std::vector<Outcome>& outcomes);
   std::int64_t enforce_limits() noexcept;
-  bool stop_watching(std::uint32_t seen, std::int64_t& look_again) noexcept;
-  bool leave(std::uint32_t seen) noexcept;
+  bool stop_watching(std::int64_t& look_again) noexcept;
+  bool hand_over() noexcept;
+  bool leave() noexcept;
   bool hand_over_untold(Taken& taken);
+  bool begin_look(std::vector<const WorkerState*>& list) noexcept;
+  static bool anything_there(const std::vector<const WorkerState*>& list) noexcept;
+  void end_look(Taken& taken) noexcept;
 
   // There are tasks that a worker could begin which has yet to be started.
   bool wants_worker() const noexcept {
@@ -231,13 +240,15 @@ class PoolCore final : public FetchedPool {
     return false;
   }
   bool all_done() const noexcept {
-    return closed_ && backlog_.empty() && workers_.empty() && busy_ == 0 && untold_.empty() &&
+    return closed_ && backlog_.empty() && workers_.empty() && !starting_ && busy_ == 0 && untold_.empty() &&
            (feeders_ == 0 || joined_ || broken_);
   }
 
   // ---- Without the lock, by the manager -------------------------------------------------
 
   bool start_worker() noexcept;
+  void begin_worker();
+  void take_worker();
   void save_worker_call(OutputArchive& out, const PoolWorker& worker);
 
   const PoolOptions options_;
@@ -251,7 +262,9 @@ class PoolCore final : public FetchedPool {
   // Guarded by lock_:
   std::deque<TaskPointer> backlog_;
   std::vector<std::unique_ptr<PoolWorker>> workers_;
-  std::vector<TaskBlock*> untold_;  // done, and their observers wait for the manager
+  std::vector<std::unique_ptr<PoolWorker>> graves_;  // of those whose rings somebody may be looking at
+  std::size_t lookers_ = 0;                          // who look at rings without the lock
+  std::vector<TaskBlock*> untold_;                   // done, and their observers wait for the manager
   std::uint64_t last_id_ = 0;
   int false_starts_ = 0;  // in a row, with no task done between them
   std::size_t busy_ = 0;  // threads, other than the manager, that conclude something
@@ -260,13 +273,18 @@ class PoolCore final : public FetchedPool {
   bool closed_ = false;
   bool over_ = false;  // nothing is left to be done, and nobody to do it
   std::exception_ptr broken_;
-  bool fetcher_ = false;          // somebody is in fetch()
-  bool asked_ = false;            // somebody sleeps until his result is there
-  bool polls_ = false;            // the manager looks from time to time
+  bool fetcher_ = false;  // somebody is in fetch()
+  bool asked_ = false;    // somebody sleeps until his result is there
+  bool polls_ = false;    // the manager looks from time to time
+  int quick_looks_ = 0;   // results, up to kBrisk, in a row that came while their fetcher looked for the first time
   std::uint32_t departures_ = 0;  // of those who left fetch() while there was more to come
   std::uint32_t departed_ = 0;    // of these, as many as the manager knows of
 
-  std::uint64_t last_worker_ = 0;  // the manager's
+  std::vector<const WorkerState*> fetchers_look_;      // the fetcher's
+  std::vector<const WorkerState*> managers_look_;      // the manager's
+  std::uint64_t last_worker_ = 0;                      // the manager's
+  std::unique_ptr<PoolWorker> starting_;               // the manager's: one whose process was asked for
+  nogil::detail::Ref<Supervisor::Request> asked_for_;  // with it
   nogil::detail::EventCore<platform::Native> ended_;
 };
 

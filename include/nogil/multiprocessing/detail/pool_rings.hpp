@@ -28,7 +28,7 @@ inline void PoolCore::step(Taken& taken) {
       continue;
     }
     bury(worker, taken.outcomes);
-    taken.gone.push_back(std::move(workers_[i]));
+    (lookers_ != 0 ? graves_ : taken.gone).push_back(std::move(workers_[i]));
     workers_.erase(workers_.begin() + static_cast<std::ptrdiff_t>(i));
   }
   if (broken_) fail_all(taken.outcomes);

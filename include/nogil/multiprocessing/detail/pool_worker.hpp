@@ -98,7 +98,7 @@ struct PoolWorker {
     out.push_back({nullptr, link->requests.place()});
     out.back().task = std::move(task);
     link->requests.push();
-    link->requested.ring();
+    link->requested.notify(1);
     link->requests.prepare_next();
     ++given;
     return true;
@@ -142,7 +142,7 @@ struct PoolWorker {
 
   void tell_to_stop() noexcept {
     if (link->stop.exchange(true, std::memory_order_release)) return;
-    link->requested.ring();
+    link->requested.notify(1);
   }
 
   // Kills it if its task has taken too long. When to look again, in ns; 0: no need.

@@ -77,7 +77,7 @@ class QueueHandle {
     if (!frame.files.empty()) [[unlikely]] {
       throw RuntimeError(
           "Queue.put: an element that holds a shared object (a Lock, a Queue, …) cannot go through a queue: pass it as "
-          "an argument, or through a Pipe");
+          "an argument, or through a Pipe; of a SharedMemory, its name");
     }
   }
   static T decode(const Bytes& bytes) {

@@ -11,6 +11,9 @@
 // Dying      Either side may die at any moment: a slot is there as a whole or not at all.
 // Trust      The reader of a ring whose writer has gone mad gets wrong slots, never a slot
 //            that is not there: counts are taken modulo the size.
+// Cost       What is transferred between two cores is the slot itself. A reader that looks again
+//            and again looks at the slot's own first line; the writer asks how far the reader
+//            is only when it has filled the ring since it last asked.
 
 #pragma once
 
@@ -18,10 +21,7 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "nogil/multiprocessing/detail/crowd.hpp"
-#include "nogil/platform/backoff.hpp"
 #include "nogil/platform/cpu.hpp"
-#include "nogil/platform/wait.hpp"
 
 namespace nogil::multiprocessing::detail {
 
@@ -31,75 +31,47 @@ class Ring {
 
  public:
   // By the writer.
-  bool has_room() const noexcept {
-    return tail_.load(std::memory_order_relaxed) - head_.load(std::memory_order_acquire) < kSlots;
+  bool has_room() noexcept {
+    if (tail_ - head_known_ < kSlots) return true;
+    head_known_ = head_.load(std::memory_order_acquire);
+    return tail_ - head_known_ < kSlots;
   }
-  Slot& next() noexcept { return slots_[tail_.load(std::memory_order_relaxed) % kSlots]; }
-  void push() noexcept { tail_.store(tail_.load(std::memory_order_relaxed) + 1, std::memory_order_release); }
+  Slot& next() noexcept { return at(tail_); }
+  void push() noexcept {
+    cells_[tail_ % kSlots].stamp.store(tail_ + 1, std::memory_order_release);
+    ++tail_;
+  }
   // Of a slot that was pushed and not popped: place() was its, before push().
-  std::uint32_t place() const noexcept { return tail_.load(std::memory_order_relaxed); }
-  Slot& at(std::uint32_t place) noexcept { return slots_[place % kSlots]; }
+  std::uint32_t place() const noexcept { return tail_; }
+  Slot& at(std::uint32_t place) noexcept { return cells_[place % kSlots].slot; }
 
   // After push(), when there is time: the reader has had the next slot's lines, a lap ago.
   void prepare_next() noexcept {
-    const char* const slot = reinterpret_cast<const char*>(&next());
-    platform::prefetch_to_write(slot);
-    if constexpr (sizeof(Slot) > platform::kCacheLine) platform::prefetch_to_write(slot + platform::kCacheLine);
+    const char* const cell = reinterpret_cast<const char*>(&cells_[tail_ % kSlots]);
+    platform::prefetch_to_write(cell);
+    if constexpr (sizeof(Cell) > platform::kCacheLine) platform::prefetch_to_write(cell + platform::kCacheLine);
   }
 
-  // By the reader.
-  bool empty() const noexcept { return tail_.load(std::memory_order_acquire) == head_.load(std::memory_order_relaxed); }
-  Slot& first() noexcept { return slots_[head_.load(std::memory_order_relaxed) % kSlots]; }
+  // By the reader; empty() by others too, to whom it is a guess.
+  bool empty() const noexcept {
+    const std::uint32_t head = head_.load(std::memory_order_relaxed);
+    return cells_[head % kSlots].stamp.load(std::memory_order_acquire) != head + 1;
+  }
+  Slot& first() noexcept { return at(head_.load(std::memory_order_relaxed)); }
   void pop() noexcept { head_.store(head_.load(std::memory_order_relaxed) + 1, std::memory_order_release); }
 
  private:
-  alignas(platform::kCacheLine) typename Platform::template Atomic<std::uint32_t> tail_{0};  // pushed so far
+  struct Cell {
+    // How many had been pushed with the slot that lies here: the reader, who knows how many it
+    // has popped, tells by it whether the slot is the next one.
+    typename Platform::template Atomic<std::uint32_t> stamp{0};
+    Slot slot;
+  };
+
+  alignas(platform::kCacheLine) std::uint32_t tail_ = 0;  // pushed so far: the writer's own
+  std::uint32_t head_known_ = 0;                          // head_, as the writer saw it last
   alignas(platform::kCacheLine) typename Platform::template Atomic<std::uint32_t> head_{0};  // popped so far
-  alignas(platform::kCacheLine) Slot slots_[kSlots];
-};
-
-// Wakes whoever sleeps for it: for one who looks at several rings, or waits for one to fill.
-//
-//   const auto seen = bell.look();      // then look at what it is rung for; nothing there?
-//   bell.wait(seen, wait);              // until it is rung after look()
-//
-// No ringing is lost: ring() changes the word before it asks for sleepers, and a sleeper says
-// that it is one before it looks at the word for the last time. If the one who rings dies
-// between the two, wake_all(), by whoever sees him dead, makes up for it.
-template <class Platform>
-class Bell {
- public:
-  using Wait = platform::BasicWait<Platform>;
-
-  std::uint32_t look() const noexcept { return rung_.load(std::memory_order_acquire); }
-
-  void ring() noexcept {
-    rung_.fetch_add(1, std::memory_order_seq_cst);
-    if (sleepers_.load(std::memory_order_seq_cst) != 0) Platform::futex_wake(Platform::address(rung_), 1U << 30);
-  }
-
-  void wake_all() noexcept {
-    rung_.fetch_add(1, std::memory_order_seq_cst);
-    Platform::futex_wake(Platform::address(rung_), 1U << 30);
-  }
-
-  void wait(std::uint32_t seen, Wait& wait) noexcept {
-    for (CrowdBackoff<Platform> backoff(wait); look() == seen && backoff.again();) {
-    }
-    sleep(seen, wait);
-  }
-
-  // wait() that does not look around before it sleeps.
-  void sleep(std::uint32_t seen, Wait& wait) noexcept {
-    if (look() != seen) return;
-    sleepers_.fetch_add(1, std::memory_order_seq_cst);
-    if (rung_.load(std::memory_order_seq_cst) == seen) wait.park(rung_, seen, platform::kForWork);
-    sleepers_.fetch_sub(1, std::memory_order_relaxed);
-  }
-
- private:
-  typename Platform::template Atomic<std::uint32_t> rung_{0};
-  typename Platform::template Atomic<std::uint32_t> sleepers_{0};
+  alignas(platform::kCacheLine) Cell cells_[kSlots];
 };
 
 }  // namespace nogil::multiprocessing::detail

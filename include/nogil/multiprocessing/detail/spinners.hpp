@@ -31,11 +31,8 @@ class Spinners {
   // spare, and as long as nobody else wants this one. False: it is time to sleep.
   template <class Ready>
   bool spin(std::uint32_t who, Ready ready) noexcept {
-    if (!platform::several_cores()) return ready();
-    for (int left = 4 * NOGIL_SPIN_PAUSES; left > 0; --left) {
-      if (ready()) return true;
-      platform::cpu_relax();
-    }
+    if (look(ready)) return true;
+    if (!platform::several_cores()) return false;
     std::int64_t now = Crowd::clock();
     if (NOGIL_SPIN_YIELDS == 0 || Crowd::expected(now) || !enter(who)) return ready();
     bool found = false;
@@ -47,6 +44,17 @@ class Spinners {
     }
     leave(who);
     return found || ready();
+  }
+
+  // The first part of it: about as long as it takes another core to run a small task.
+  template <class Ready>
+  static bool look(Ready ready) noexcept {
+    if (!platform::several_cores()) return ready();
+    for (int left = 10 * NOGIL_SPIN_PAUSES; left > 0; --left) {
+      if (ready()) return true;
+      platform::cpu_relax();
+    }
+    return ready();
   }
 
   // Also of one that has died.

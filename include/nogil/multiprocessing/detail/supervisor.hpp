@@ -27,10 +27,12 @@
 #include <vector>
 
 #include "nogil/multiprocessing/detail/child.hpp"
+#include "nogil/multiprocessing/detail/crowd.hpp"
 #include "nogil/multiprocessing/detail/handshake.hpp"
 #include "nogil/multiprocessing/detail/own_thread.hpp"
 #include "nogil/multiprocessing/detail/template_process.hpp"
 #include "nogil/multiprocessing/start_method.hpp"
+#include "nogil/platform/own_threads.hpp"
 #include "nogil/platform/raw_lock.hpp"
 
 namespace nogil::multiprocessing::detail {
@@ -40,17 +42,28 @@ class Supervisor {
   // This process's; made when it is first asked for, and never destroyed.
   static Supervisor& here();
 
+  class Request;
+  using RequestRef = nogil::detail::Ref<Request>;
+
   // Starts a process that runs the job (a JobHead and a call) in `frame`. Waits until it is
-  // there; `listener` is told when it ends. `from`: forks that, whatever the method says.
-  // Throws RuntimeError if the method cannot be used, or the template is gone;
+  // there. Throws RuntimeError if the method cannot be used, or the template is gone;
   // std::system_error if the system refuses.
-  nogil::detail::Ref<Child> start(StartMethod method, ProcessInfo info, const Frame& frame,
-                                  nogil::detail::Ref<Child::Listener> listener = {},
-                                  nogil::detail::Ref<Template> from = {}) {
+  nogil::detail::Ref<Child> start(StartMethod method, ProcessInfo info, Frame frame) {
+    return begin(method, std::move(info), std::move(frame), {}, {})->child();
+  }
+
+  // The same without waiting: `listener` is told when the request is done, and when the process
+  // has ended. `from`: forks that, whatever the method says.
+  RequestRef begin(StartMethod method, ProcessInfo info, Frame frame, nogil::detail::Ref<Child::Listener> listener,
+                   nogil::detail::Ref<Template> from) {
     if (!from) require_method(method);
-    Request request{Ask::kStart, method, std::move(info), &frame, std::move(listener), std::move(from)};
-    ask(request);
-    return std::move(request.child);
+    RequestRef request(new Request(Request::Ask::kStart));
+    request->method_ = method;
+    request->info_ = std::move(info);
+    request->frame_ = std::move(frame);
+    request->listener_ = std::move(listener);
+    request->from_ = std::move(from);
+    return ask(std::move(request));
   }
 
   // Those that have not ended.
@@ -65,63 +78,93 @@ class Supervisor {
   // fork does.
   nogil::detail::Ref<Template> fork_template() {
     require_method(StartMethod::fork);
-    Request request{Ask::kForkTemplate, StartMethod::fork, {}, nullptr, {}, {}};
-    ask(request);
-    return std::move(request.from);
+    return ask(RequestRef(new Request(Request::Ask::kForkTemplate)))->from();
   }
 
   // Ends it, and what was started from it.
   void end_template(nogil::detail::Ref<Template> what) {
-    Request request{Ask::kEndTemplate, StartMethod::fork, {}, nullptr, {}, std::move(what)};
-    ask(request);
+    RequestRef request(new Request(Request::Ask::kEndTemplate));
+    request->from_ = std::move(what);
+    ask(std::move(request))->wait();
   }
 
- private:
-  struct Request;
-  enum class Ask { kStart, kForkTemplate, kEndTemplate };
+  // What was asked for. Written by the supervisor until it is done().
+  class Request : public nogil::detail::Counted {
+   public:
+    bool done() const noexcept { return done_.is_set(); }
 
-  void ask(Request& request) {
+    // These wait until it is done. They throw what the supervisor met with.
+    nogil::detail::Ref<Child> child() { return wait().child_; }
+    nogil::detail::Ref<Template> from() { return wait().from_; }
+    Request& wait() {
+      platform::Wait forever;
+      if (!done()) done_.wait_slow(forever);
+      if (error_ != nullptr) std::rethrow_exception(error_);
+      return *this;
+    }
+
+   private:
+    friend class Supervisor;
+    enum class Ask { kStart, kForkTemplate, kEndTemplate };
+
+    explicit Request(Ask what) noexcept : what_(what) {}
+
+    void finish() noexcept {
+      frame_ = Frame();
+      const nogil::detail::Ref<Child::Listener> listener = std::move(listener_);
+      done_.set();
+      if (listener) listener->told();
+    }
+
+    const Ask what_;
+    StartMethod method_ = StartMethod::fork;
+    ProcessInfo info_{};
+    Frame frame_{};
+    nogil::detail::Ref<Child::Listener> listener_{};
+    nogil::detail::Ref<Template> from_{};  // for kStart, or none: by the method; and the answer to kForkTemplate
+    nogil::detail::Ref<Child> child_{};
+    std::exception_ptr error_{};
+    nogil::detail::EventCore<platform::Native> done_;
+
+    // Of one that waits for a template:
+    nogil::detail::Ref<Template> asked_{};
+    std::uint64_t job_ = 0;      // 0: not sent yet, as another one has its turn
+    std::int64_t deadline_ = 0;  // when it was sent: the end of the supervisor's patience, in ms
+    int attempts_ = 0;
+  };
+
+ private:
+  RequestRef ask(RequestRef request) {
     {
       const platform::RawGuard guard(lock_);
-      request.next = requests_;
-      requests_ = &request;
+      requests_.push_back(request);
     }
     const std::uint64_t one = 1;
     while (::write(wake_.get(), &one, sizeof one) < 0 && errno == EINTR) {
     }
-    platform::Wait forever;
-    if (!request.done.is_set()) request.done.wait_slow(forever);
-    if (request.error != nullptr) std::rethrow_exception(request.error);
+    return request;
   }
-
-  // On the stack of who waits for it.
-  struct Request {
-    Ask what;
-    StartMethod method;
-    ProcessInfo info;
-    const Frame* frame;
-    nogil::detail::Ref<Child::Listener> listener;
-    nogil::detail::Ref<Template> from;  // for kStart, or none: by the method; and the answer to kForkTemplate
-    nogil::detail::Ref<Child> child{};
-    std::exception_ptr error{};
-    Request* next = nullptr;
-    nogil::detail::EventCore<platform::Native> done{};
-  };
 
   Supervisor();
 
   static void* run(void* self) noexcept {
+    const platform::OwnThread counted;
     static_cast<Supervisor*>(self)->loop();
     return nullptr;
   }
   [[noreturn]] void loop() noexcept;
 
-  void serve(Request& request);
-  nogil::detail::Ref<Child> fork_child(const Request& request);
+  void serve(const RequestRef& request);
+  void serve_all();
+  nogil::detail::Ref<Child> fork_child(Request& request);
   nogil::detail::Ref<Child> spawn_child(const Request& request);
-  nogil::detail::Ref<Child> template_child(const Request& request, const nogil::detail::Ref<Template>& from);
-  nogil::detail::Ref<Child> forkserver_child(const Request& request);
+  void ask_template(const RequestRef& request);
+  void send_next(const nogil::detail::Ref<Template>& to);
+  void take_answer(Request& request, const Report& report, std::vector<platform::Fd>& files);
+  int until_impatient() const noexcept;
+  void lose_patience() noexcept;
 
+  void make_room_for_child();
   void adopt(const nogil::detail::Ref<Child>& child);
   void see_end(Child& child);
   void finish(Child& child, int exitcode) noexcept;
@@ -129,23 +172,28 @@ class Supervisor {
   nogil::detail::Ref<Template> copy_into_template();
   void adopt(const nogil::detail::Ref<Template>& what);
   void hear(Template& what) noexcept;
-  void take_report(const Template& from, const Report& report) noexcept;
+  void take_report(const Template& from, const Report& report, std::vector<platform::Fd>& files) noexcept;
+  void see_children_end(const Template& of) noexcept;
   void end(Template& what) noexcept;
   void watch(int fd, Watched* who) const;
 
   static void forget_after_fork() noexcept;
 
   // How long a template may take to answer, in ms: one whose main() does not come to
-  // freeze_support() never does.
-  static constexpr int kPatience = 60'000;
+  // freeze_support() never does. Others are served meanwhile.
+  static constexpr std::int64_t kPatience = 60'000;
+  static constexpr int kLastWords = 1000;  // ms, for what a dead template's child says to arrive
+  static constexpr int kMostAttempts = 2;  // to have a process from a template
+  static std::int64_t now_ms() noexcept { return Crowd::clock() / 1'000'000; }
 
   platform::RawLock lock_;
-  Request* requests_ = nullptr;                      // guarded by lock_
+  std::vector<RequestRef> requests_;                 // guarded by lock_
   std::vector<nogil::detail::Ref<Child>> children_;  // written by the supervisor, with lock_
   platform::Fd wake_;
   platform::Fd poll_;
   std::vector<nogil::detail::Ref<Template>> templates_;
   nogil::detail::Ref<Template> forkserver_;  // one of them: for the method of that name; or none yet
+  std::vector<RequestRef> asked_;            // wait for a template, each one's in order; one is sent at a time
   std::uint64_t last_job_ = 0;
 };
 
@@ -167,6 +215,7 @@ inline Supervisor& Supervisor::here() {
 inline void Supervisor::forget_after_fork() noexcept {
   g_supervisor_lock.reset_after_fork();
   g_own_threads.store(0, std::memory_order_relaxed);
+  platform::t_own_thread = false;  // whoever it was, it is the child's first thread
   Supervisor* const parents = g_supervisor.exchange(nullptr, std::memory_order_relaxed);
   if (parents == nullptr) return;
   parents->wake_.reset();
@@ -192,7 +241,7 @@ inline void Supervisor::watch(int fd, Watched* who) const {
 inline void Supervisor::loop() noexcept {
   for (;;) {
     ::epoll_event events[16];
-    const int count = ::epoll_wait(poll_.get(), events, 16, -1);
+    const int count = ::epoll_wait(poll_.get(), events, 16, until_impatient());
     bool asked = false;
     for (int i = 0; i < count; ++i) {
       auto* const who = static_cast<Watched*>(events[i].data.ptr);
@@ -200,47 +249,42 @@ inline void Supervisor::loop() noexcept {
       else if (who->template_process()) hear(static_cast<Template&>(*who));
       else see_end(static_cast<Child&>(*who));
     }
-    if (!asked) continue;
-    std::uint64_t times;
-    while (::read(wake_.get(), &times, sizeof times) < 0 && errno == EINTR) {
-    }
-    Request* request;
-    {
-      const platform::RawGuard guard(lock_);
-      request = std::exchange(requests_, nullptr);
-    }
-    while (request != nullptr) {
-      Request* const next = request->next;
-      try {
-        serve(*request);
-      } catch (...) {
-        request->error = std::current_exception();
-      }
-      request->done.set();  // from here on *request may be gone
-      request = next;
-    }
+    if (!asked_.empty()) lose_patience();
+    if (asked) serve_all();
   }
 }
 
-inline void Supervisor::serve(Request& request) {
-  if (request.what == Ask::kForkTemplate) {
-    request.from = copy_into_template();
-    return;
+inline void Supervisor::serve_all() {
+  std::uint64_t times;
+  while (::read(wake_.get(), &times, sizeof times) < 0 && errno == EINTR) {
   }
-  if (request.what == Ask::kEndTemplate) return end(*request.from);
+  std::vector<RequestRef> requests;
   {
     const platform::RawGuard guard(lock_);
-    children_.reserve(children_.size() + 1);  // before there is a process to forget
+    requests.swap(requests_);
   }
-  if (request.from) {
-    request.child = template_child(request, request.from);
-    if (!request.child) throw RuntimeError("multiprocessing: the process to fork from is gone");
-  } else if (request.method == StartMethod::fork) {
-    request.child = fork_child(request);
-  } else if (request.method == StartMethod::spawn) {
-    request.child = spawn_child(request);
+  for (const RequestRef& request : requests) {
+    try {
+      serve(request);
+    } catch (...) {
+      request->error_ = std::current_exception();
+    }
+    if (!request->asked_ && !request->done()) request->finish();  // else its template will answer, or is gone
+  }
+}
+
+inline void Supervisor::serve(const RequestRef& asked) {
+  Request& request = *asked;
+  if (request.what_ == Request::Ask::kForkTemplate) {
+    request.from_ = copy_into_template();
+  } else if (request.what_ == Request::Ask::kEndTemplate) {
+    end(*request.from_);
+  } else if (request.from_ || request.method_ == StartMethod::forkserver) {
+    ask_template(asked);
+  } else if (request.method_ == StartMethod::fork) {
+    request.child_ = fork_child(request);
   } else {
-    request.child = forkserver_child(request);
+    request.child_ = spawn_child(request);
   }
 }
 
@@ -252,6 +296,12 @@ inline void Supervisor::adopt(const nogil::detail::Ref<Child>& child) {
   children_.push_back(child);
 }
 
+// Before there is a process to forget.
+inline void Supervisor::make_room_for_child() {
+  const platform::RawGuard guard(lock_);
+  children_.reserve(children_.size() + asked_.size() + 1);
+}
+
 inline platform::Fd open_pidfd(::pid_t pid) {
   platform::Fd pidfd(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
   if (pidfd) return pidfd;
@@ -261,19 +311,19 @@ inline platform::Fd open_pidfd(::pid_t pid) {
   platform::throw_errno("watch a process", error);
 }
 
-inline nogil::detail::Ref<Child> Supervisor::fork_child(const Request& request) {
+inline nogil::detail::Ref<Child> Supervisor::fork_child(Request& request) {
+  make_room_for_child();
   const int me = ::getpid();
   const ::pid_t pid = ::fork();
   if (pid < 0) platform::throw_errno("fork a process");
   if (pid == 0) {
     die_with(me);
-    std::vector<platform::Fd>& files = const_cast<Frame&>(*request.frame).files;  // this process's own copy
-    InputArchive job(request.frame->bytes.data(), request.frame->bytes.size(), &files);
+    InputArchive job(request.frame_.bytes.data(), request.frame_.bytes.size(), &request.frame_.files);
     run_job(job);
   }
-  ProcessInfo info = request.info;
+  ProcessInfo info = request.info_;
   info.pid = pid;
-  nogil::detail::Ref<Child> child(new Child(std::move(info), open_pidfd(pid), 0, request.listener));
+  nogil::detail::Ref<Child> child(new Child(std::move(info), open_pidfd(pid), 0, request.listener_));
   adopt(child);
   return child;
 }
@@ -285,87 +335,16 @@ inline ::sigset_t no_signals() noexcept {
 }
 
 inline nogil::detail::Ref<Child> Supervisor::spawn_child(const Request& request) {
+  make_room_for_child();
   SocketPair sockets;
   ::sigset_t mask = no_signals();
   const ::pid_t pid = spawn_self(sockets, Role::kChild, mask);
-  ProcessInfo info = request.info;
+  ProcessInfo info = request.info_;
   info.pid = pid;
-  nogil::detail::Ref<Child> child(new Child(std::move(info), open_pidfd(pid), 0, request.listener));
-  if (!send_job(sockets.mine.get(), 0, *request.frame)) child->signal(SIGKILL);  // it is gone already, or will be
+  nogil::detail::Ref<Child> child(new Child(std::move(info), open_pidfd(pid), 0, request.listener_));
+  if (!send_job(sockets.mine.get(), 0, request.frame_)) child->signal(SIGKILL);  // it is gone already, or will be
   adopt(child);
   return child;
-}
-
-// ---- Templates -----------------------------------------------------------------------
-
-inline void Supervisor::adopt(const nogil::detail::Ref<Template>& what) {
-  templates_.push_back(what);
-  watch(what->socket(), what.get());
-}
-
-inline nogil::detail::Ref<Template> Supervisor::spawn_template() {
-  SocketPair sockets;
-  const ::pid_t pid = spawn_self(sockets, Role::kTemplate, no_signals());
-  nogil::detail::Ref<Template> made(new Template(std::move(sockets.mine), pid));
-  adopt(made);
-  return made;
-}
-
-inline nogil::detail::Ref<Template> Supervisor::copy_into_template() {
-  SocketPair sockets;
-  const int me = ::getpid();
-  const ::pid_t pid = ::fork();
-  if (pid < 0) platform::throw_errno("fork a process");
-  if (pid == 0) {
-    sockets.mine.reset();
-    TemplateProcess::serve(std::move(sockets.theirs), me);
-  }
-  nogil::detail::Ref<Template> made(new Template(std::move(sockets.mine), pid));
-  adopt(made);
-  return made;
-}
-
-// Null: the template is gone, and the job has not begun.
-inline nogil::detail::Ref<Child> Supervisor::template_child(const Request& request,
-                                                            const nogil::detail::Ref<Template>& from) {
-  if (from->ended()) return {};
-  const std::uint64_t id = ++last_job_;
-  const auto answers = [&from] {
-    ::pollfd question{from->socket(), POLLIN, 0};
-    return ::poll(&question, 1, kPatience) > 0;
-  };
-  Report report{};
-  std::vector<platform::Fd> files;
-  bool answered = send_job(from->socket(), id, *request.frame);
-  while (answered) {
-    files.clear();
-    answered = answers() && receive_packet(from->socket(), report, &files);
-    if (answered && report.id == id) break;
-    if (answered) take_report(*from, report);
-  }
-  if (!answered) {
-    end(*from);
-    return {};
-  }
-  if (report.kind == Report::kNotStarted) platform::throw_errno("fork a process", report.status);
-  if (report.kind != Report::kStarted || files.empty()) {
-    throw RuntimeError("multiprocessing: the process ended before its work began");
-  }
-  ProcessInfo info = request.info;
-  info.pid = report.pid;
-  nogil::detail::Ref<Child> child(new Child(std::move(info), std::move(files.front()), from->pid(), request.listener));
-  adopt(child);
-  return child;
-}
-
-inline nogil::detail::Ref<Child> Supervisor::forkserver_child(const Request& request) {
-  for (int attempt = 0; attempt < 2; ++attempt) {
-    if (!forkserver_ || forkserver_->ended()) forkserver_ = spawn_template();
-    nogil::detail::Ref<Child> child = template_child(request, nogil::detail::Ref<Template>(forkserver_));
-    if (child) return child;
-  }
-  throw RuntimeError(
-      "multiprocessing: the template process ended at once, or did not come to freeze_support() in its main()");
 }
 
 // ---- Ending --------------------------------------------------------------------------
@@ -396,37 +375,6 @@ inline void Supervisor::see_end(Child& child) {
   finish(child, ended > 0 ? Child::code_of(status) : Child::kUnknown);
 }
 
-inline void Supervisor::take_report(const Template& from, const Report& report) noexcept {
-  if (report.kind != Report::kEnded) return;
-  for (const auto& child : children_) {
-    if (child->template_pid() != from.pid() || child->info().pid != report.pid) continue;
-    finish(*child, Child::code_of(report.status));
-    return;
-  }
-}
-
-inline void Supervisor::hear(Template& what) noexcept {
-  if (what.ended()) return;
-  Report report;
-  std::vector<platform::Fd> files;
-  while (receive_packet(what.socket(), report, &files, MSG_DONTWAIT)) take_report(what, report);
-  if (errno != EAGAIN && errno != EINTR) end(what);
-}
-
-// The kernel ends its children with it.
-inline void Supervisor::end(Template& what) noexcept {
-  if (what.ended()) return;
-  ::kill(what.pid(), SIGKILL);
-  ::waitpid(what.pid(), nullptr, 0);
-  what.end();
-  for (std::size_t i = children_.size(); i > 0; --i) {
-    const nogil::detail::Ref<Child> child = children_[i - 1];
-    if (child->template_pid() != what.pid()) continue;
-    ::pollfd question{child->pidfd(), POLLIN, 0};
-    ::poll(&question, 1, kPatience);  // it ends a moment later
-    finish(*child, -SIGKILL);
-  }
-  std::erase_if(templates_, [&what](const auto& one) { return one.get() == &what; });  // the last step: it may be gone
-}
-
 }  // namespace nogil::multiprocessing::detail
+
+#include "nogil/multiprocessing/detail/supervisor_templates.hpp"

@@ -32,7 +32,6 @@ class Worker {
   void serve() {
     ::signal(SIGINT, SIG_IGN);  // the parent decides
     link_->ready.store(true, std::memory_order_release);
-    link_.bell()->ring();
     while (await_request()) serve_one();
   }
 
@@ -46,17 +45,19 @@ class Worker {
 
  private:
   bool await_request() noexcept {
-    for (;;) {
-      const std::uint32_t seen = link_->requested.look();
-      if (!link_->requests.empty()) return true;
-      if (stopped()) return false;
-      if (link_.bell().spinners().spin(number_, [&] { return !link_->requests.empty() || stopped(); })) continue;
-      Wait forever;
-      link_->requested.sleep(seen, forever);
+    WorkerState& state = *link_.operator->();
+    for (const auto told = [&state] { return !state.requests.empty() || state.stop.load(std::memory_order_acquire); };
+         ;) {
+      if (!told() && !link_.bell().spinners().spin(number_, told)) {
+        const auto key = state.requested.prepare();
+        Wait forever;
+        if (told()) state.requested.cancel(key);
+        else state.requested.wait(key, forever, platform::kForWork);
+        continue;
+      }
+      return !state.requests.empty();
     }
   }
-
-  bool stopped() const noexcept { return link_->stop.load(std::memory_order_acquire); }
 
   void serve_one() {
     Slot& first = link_->requests.first();
@@ -100,7 +101,7 @@ class Worker {
     } catch (const DecodeError&) {
     }
     link_->requests.pop();
-    link_.bell()->ring();  // there is room, and no response will say so
+    link_.bell()->call();  // there is room, and no response will say so
   }
 
   // Gives a slot of the request ring up once, as soon as it can.

@@ -40,21 +40,22 @@
 #include "nogil/multiprocessing/detail/spinners.hpp"
 #include "nogil/multiprocessing/detail/verbs.hpp"
 #include "nogil/multiprocessing/detail/watch_bell.hpp"
+#include "nogil/platform/event_count.hpp"
 
 namespace nogil::multiprocessing::detail {
 
 enum class SlotKind : std::uint16_t { kBytes, kShared, kFile };
 
 struct Slot {
-  static constexpr std::size_t kRoom = 232;
+  static constexpr std::size_t kRoom = 224;
   static constexpr std::uint64_t kBegun = std::uint64_t{1} << 62;  // beside a call's id: by the worker
   static constexpr std::uint64_t kTakenBack = kBegun << 1;         // or, before that, by the parent
 
   std::atomic<std::uint64_t> id;  // of the task; 0: of no task (the initializer's error)
-  std::uint64_t size;
+  std::uint32_t size;             // of the message, unless it has a file of its own
+  std::uint32_t took;             // how long the task took, in ns: a result's
   SlotKind kind;
-  std::uint16_t failed;    // the bytes are an exception
-  std::uint32_t took;      // how long the task took, in ns: a result's
+  bool failed;             // the bytes are an exception
   std::byte bytes[kRoom];  // of the message, or where in shared memory it begins
 };
 
@@ -67,7 +68,7 @@ struct WorkerState {
   std::atomic<std::int64_t> began{0};                 // when, on the monotonic clock, in ns
   std::atomic<bool> ready{false};                     // the initializer has returned
   alignas(64) std::atomic<bool> stop{false};          // end when there is nothing to do
-  Bell<Platform> requested;
+  platform::BasicEventCount<Platform> requested;      // the worker waits for a call, or `stop`
 };
 
 // For responses, behind the state.
@@ -153,8 +154,8 @@ struct Adapter<WorkerLink> {
 inline bool fill_slot(Slot& slot, int socket, std::uint64_t id, const Frame& frame, bool failed, std::uint64_t shared) {
   const std::size_t size = frame.bytes.size();
   slot.id.store(id, std::memory_order_relaxed);
-  slot.size = size;
-  slot.failed = failed ? 1 : 0;
+  slot.size = static_cast<std::uint32_t>(size);
+  slot.failed = failed;
   if (frame.files.empty() && size <= Slot::kRoom) {
     slot.kind = SlotKind::kBytes;
     std::memcpy(slot.bytes, frame.bytes.data(), size);
@@ -194,7 +195,7 @@ class Arrived {
   }
   static Arrived result(const Slot& slot, const WorkerLink& link) {
     Arrived arrived;
-    arrived.failed_ = slot.failed != 0;
+    arrived.failed_ = slot.failed;
     if (slot.kind != SlotKind::kShared) {
       arrived.take(slot, link.socket());
       return arrived;

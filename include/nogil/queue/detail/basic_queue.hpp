@@ -30,7 +30,7 @@
 #include <type_traits>
 #include <utility>
 
-#include "nogil/errors.hpp"
+#include "nogil/platform/errors.hpp"
 #include "nogil/platform/native.hpp"
 #include "nogil/platform/wait.hpp"
 #include "nogil/queue/detail/put_result.hpp"

@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <new>
+#include <utility>
 
 namespace nogil::detail {
 
@@ -20,6 +21,30 @@ struct Block {
 
   Block* next = nullptr;
   alignas(T) unsigned char slots[kSlots * sizeof(T)];
+};
+
+// Elements [head, tail) and their blocks, no longer part of a queue.
+template <class T>
+struct DetachedBlocks {
+  Block<T>* block;       // where the last element was taken; null: nowhere yet
+  Block<T>* first;       // then this is the first block
+  std::uint64_t number;  // of `block`
+  std::uint64_t head;
+  std::uint64_t tail;
+
+  void destroy() noexcept {
+    for (; head != tail; ++head) {
+      if (head / Block<T>::kSlots != number) advance();
+      block->at(head)->~T();
+    }
+    while (block != nullptr) delete std::exchange(block, block->next);
+  }
+
+  void advance() noexcept {
+    Block<T>* const next = block == nullptr ? first : block->next;
+    delete std::exchange(block, next);
+    number = head / Block<T>::kSlots;
+  }
 };
 
 }  // namespace nogil::detail

@@ -235,6 +235,7 @@ class Fifo {
 
  private:
   using Block = detail::Block<T>;
+  using Detached = DetachedBlocks<T>;
   template <class U>
   using Atomic = typename Platform::template Atomic<U>;
 
@@ -291,28 +292,6 @@ class Fifo {
     const std::uint64_t first;
     std::uint64_t head;
     bool thrown = true;
-  };
-
-  // Elements [head, tail) and their blocks, no longer part of the queue.
-  struct Detached {
-    Block* block;
-    Block* first;
-    std::uint64_t number;
-    std::uint64_t head;
-    std::uint64_t tail;
-
-    void destroy() noexcept {
-      for (; head != tail; ++head) {
-        if (head / Block::kSlots != number) advance();
-        block->at(head)->~T();
-      }
-      while (block != nullptr) delete std::exchange(block, block->next);
-    }
-    void advance() noexcept {
-      Block* const next = block == nullptr ? first : block->next;
-      delete std::exchange(block, next);
-      number = head / Block::kSlots;
-    }
   };
 
   // By who holds both ends, or is alone.

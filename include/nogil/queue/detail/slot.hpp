@@ -5,11 +5,29 @@
 
 #pragma once
 
-#include <memory>
+#include <cstddef>
 #include <type_traits>
 #include <utility>
 
 namespace nogil::detail {
+
+// Owns one T. (std::unique_ptr would do, but <memory> is dearer than all of queue.hpp.)
+template <class T>
+class Box {
+ public:
+  explicit Box(T* item) noexcept : item_(item) {}
+  Box(Box&& other) noexcept : item_(std::exchange(other.item_, nullptr)) {}
+  Box& operator=(Box&& other) noexcept {
+    std::swap(item_, other.item_);
+    return *this;
+  }
+  ~Box() { delete item_; }
+
+  T& operator*() const noexcept { return *item_; }
+
+ private:
+  T* item_;
+};
 
 // Not bool: a std::vector<bool> holds none.
 template <class T>
@@ -17,12 +35,12 @@ inline constexpr bool kMovesQuietly =
     std::is_nothrow_move_constructible_v<T>&& std::is_nothrow_move_assignable_v<T> && !std::is_same_v<T, bool>;
 
 template <class T>
-using Slot = std::conditional_t<kMovesQuietly<T>, T, std::unique_ptr<T>>;
+using Slot = std::conditional_t<kMovesQuietly<T>, T, Box<T>>;
 
 template <class T, class Item>
 Slot<T> make_slot(Item&& item) {
   if constexpr (kMovesQuietly<T>) return T(std::forward<Item>(item));
-  else return std::make_unique<T>(std::forward<Item>(item));
+  else return Slot<T>(new T(std::forward<Item>(item)));
 }
 
 template <class T>

@@ -13,7 +13,7 @@
 #include <cstring>
 #include <string>
 
-#include "nogil/errors.hpp"
+#include "nogil/platform/errors.hpp"
 #include "nogil/platform/fence.hpp"
 #include "nogil/platform/native.hpp"
 #include "nogil/platform/raw_lock.hpp"

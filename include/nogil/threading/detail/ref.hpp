@@ -18,23 +18,33 @@
 
 namespace nogil::detail {
 
-// Base of what a Ref points to. Made with one owner.
-class Counted {
+// Base of what a Ref points to. Made with one owner, the last one to leave deletes it, as a
+// Self: a class that is derived from this, with a virtual destructor unless it is final.
+template <class Self>
+class CountedAs {
  public:
-  Counted() = default;
-  Counted(const Counted&) = delete;
-  Counted& operator=(const Counted&) = delete;
-  virtual ~Counted() = default;
+  CountedAs() = default;
+  CountedAs(const CountedAs&) = delete;
+  CountedAs& operator=(const CountedAs&) = delete;
 
   void add_owner() noexcept { owners_.fetch_add(1, std::memory_order_relaxed); }
-
-  // The last owner to leave deletes the object.
   void drop_owner() noexcept {
-    if (owners_.fetch_sub(1, std::memory_order_acq_rel) == 1) delete this;
+    if (owners_.fetch_sub(1, std::memory_order_acq_rel) == 1) delete static_cast<Self*>(this);
   }
+
+ protected:
+  ~CountedAs() = default;
 
  private:
   std::atomic<std::uint32_t> owners_{1};
+};
+
+// The same, whatever is derived from it. (What small programs reach, such as the excepthook,
+// is better off with CountedAs: where one Counted is dropped, a compiler that optimizes
+// prepares the destructors of all the others that it has seen.)
+class Counted : public CountedAs<Counted> {
+ public:
+  virtual ~Counted() = default;
 };
 
 template <class T>

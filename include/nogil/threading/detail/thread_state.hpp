@@ -19,9 +19,9 @@
 #include <string>
 #include <utility>
 
-#include "nogil/errors.hpp"
 #include "nogil/platform/backoff.hpp"
 #include "nogil/platform/bound_method.hpp"
+#include "nogil/platform/errors.hpp"
 #include "nogil/platform/native.hpp"
 #include "nogil/platform/text.hpp"
 #include "nogil/platform/thread_id.hpp"
@@ -123,6 +123,7 @@ class ThreadState : public Counted {
   void enroll();
   void work();
 
+  bool claim_start() noexcept;
   int create() noexcept;
   static void name_for_system(::pthread_t thread, const std::string& name) noexcept;
 
@@ -133,9 +134,10 @@ class ThreadState : public Counted {
   std::atomic<bool> failed_{false};  // exception_ is there, for good
   const bool daemon_;
   std::size_t stack_size_;
-  ::pthread_t handle_{};  // written before kRunning
-  ::pid_t process_ = 0;   // that it was started in; written before kRunning
-  std::string name_;      // guarded by platform::g_threads.lock()
+  ::pthread_t handle_{};             // written before kRunning
+  std::atomic<::pid_t> process_{0};  // that it was started in, the last time
+  bool counted_ = false;             // as an owner, by start()
+  std::string name_;                 // guarded by platform::g_threads.lock()
   std::exception_ptr exception_;
   std::stop_source stop_;
   platform::BoundMethod<Thread> run_ = nullptr;  // with object_: an overridden run(); else run_target()
@@ -196,9 +198,20 @@ inline ThreadState::ThreadState(ThreadOptions options)
 
 // ---- Start -------------------------------------------------------------------------
 
+// To kStarting, if it was not started. A start that another thread was at when this process
+// was forked off never happened: whoever is the first to come here in the child takes it over.
+inline bool ThreadState::claim_start() noexcept {
+  std::uint32_t seen = phase_.load(std::memory_order_acquire);
+  if (seen > kStarting) return false;
+  const ::pid_t here = ::getpid();
+  const ::pid_t before = process_.exchange(here, std::memory_order_acq_rel);
+  if (seen == kStarting && before != here) return true;
+  seen = kNew;
+  return phase_.compare_exchange_strong(seen, kStarting, std::memory_order_acq_rel, std::memory_order_relaxed);
+}
+
 inline void ThreadState::start(platform::BoundMethod<Thread> bound_run, Thread* object) {
-  std::uint32_t seen = kNew;
-  if (!phase_.compare_exchange_strong(seen, kStarting, std::memory_order_acquire, std::memory_order_relaxed)) {
+  if (!claim_start()) {
     throw RuntimeError((platform::Text() << "Thread.start: thread '" << name()
                                          << "' was started before; threads can only be started once")
                            .take());
@@ -206,13 +219,15 @@ inline void ThreadState::start(platform::BoundMethod<Thread> bound_run, Thread* 
   platform::thread_id();  // who starts threads is one that enumerate() should list
   run_ = bound_run;
   object_ = object;
-  add_owner();  // the thread
+  if (!counted_) add_owner();  // the thread
+  counted_ = true;
   if (const int error = create(); error != 0) {
-    phase_.store(kNew, std::memory_order_release);
     const std::string text =
         (platform::Text() << "Thread.start: can't start new thread '" << name() << "': pthread_create gave error "
                           << static_cast<unsigned>(error) << " (too many threads, or no memory for the stack)")
             .take();
+    counted_ = false;
+    phase_.store(kNew, std::memory_order_release);
     drop_owner();
     throw RuntimeError(text);
   }
@@ -247,7 +262,6 @@ inline void* ThreadState::thread_main(void* state) {
 inline void ThreadState::enroll() {
   platform::ThreadRecord& record = platform::g_threads.enroll();
   handle_ = ::pthread_self();
-  process_ = ::getpid();
   ident_.store(record.id.load(std::memory_order_relaxed), std::memory_order_relaxed);
   native_id_.store(record.native_id, std::memory_order_relaxed);
   {
@@ -309,7 +323,7 @@ inline bool ThreadState::wait_finished(platform::Wait& wait) noexcept {
 // In a child process, the end of a thread that had left the registry, but had not said so
 // yet, when another thread forked. Those that had not left it are at_end()'s business.
 inline void ThreadState::notice_fork() noexcept {
-  if (process_ == ::getpid() || platform::g_threads.find(ident()) != nullptr) return;
+  if (process_.load(std::memory_order_relaxed) == ::getpid() || platform::g_threads.find(ident()) != nullptr) return;
   const platform::RawGuard guard(platform::g_threads.lock());
   if (phase_.load(std::memory_order_relaxed) == kRunning) at_end(this, true);
 }

@@ -31,6 +31,9 @@ struct Item {
   bool moment() const noexcept { return kind >= TraceKind::kMoment; }
 };
 
+// Rows of coroutines are numbered from here on, those of threads and tracks below.
+inline constexpr std::uint64_t kFirstTask = std::uint64_t{1} << 32;
+
 // A thread, or a track, with its items: sorted by when they begin, outer before inner.
 struct Row {
   std::uint64_t lane;
@@ -261,20 +264,22 @@ class PictureReader {
 
   // Coroutines take turns in one thread. So each task of a loop gets a row of its own, below
   // those of threads, where it waits from the end of a step to the next one: as long as there
-  // are not too many.
+  // are not too many. The next loop of a thread counts its tasks from 1 again.
   static void add_tasks(Process& process) {
-    constexpr std::uint64_t kTasks = std::uint64_t{1} << 32;
     std::vector<Row> tasks;
+    std::vector<std::uint64_t> numbers;
     for (const Row& row : process.rows) {
-      const std::size_t first = tasks.size();
+      std::size_t first = tasks.size();
       for (const Item& item : row.items) {
+        if (item.kind == TraceKind::kThread) first = tasks.size();
         if (item.kind != TraceKind::kStep) continue;
         std::size_t at = first;
-        while (at < tasks.size() && tasks[at].lane != kTasks * row.lane + item.number) ++at;
+        while (at < tasks.size() && numbers[at] != item.number) ++at;
         if (at == tasks.size()) {
           if (at == kMostTasks) return;
           const std::string name = item.name.empty() ? "Task-" + std::to_string(item.number) : item.name;
-          tasks.push_back({kTasks * row.lane + item.number, process.pid, 0, name, {}});
+          tasks.push_back({kFirstTask * row.lane + at, process.pid, 0, name, {}});
+          numbers.push_back(item.number);
         }
         Row& task = tasks[at];
         if (!task.items.empty() && task.items.back().end != Record::kOpen) {

@@ -38,7 +38,7 @@ class TextWriter {
   std::string write() {
     std::string out;
     for (const Process& process : picture_.processes) {
-      if (!process.single()) out += process.title() + '\n';
+      if (!process.single() && !process.name.empty()) out += process.title() + '\n';
       for (const Row& row : process.rows) {
         out += "  " + process.label(row) + std::string(names_ - columns(process.label(row)), ' ') + " |" + drawn(row) +
                "|\n";

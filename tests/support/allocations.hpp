@@ -1,6 +1,6 @@
-// tests/queue/support/allocations.hpp -- what this thread takes from operator new.
+// tests/support/allocations.hpp -- what this thread takes from operator new.
 //
-// The test program's operator new and delete (allocations.cpp) keep these counts for each
+// The test program's operator new and delete (counting_new.hpp) keep these counts for each
 // thread apart, and can be told to fail. Under a sanitizer, which has its own, the counts
 // stay zero and nothing fails.
 

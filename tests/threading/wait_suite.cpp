@@ -1,0 +1,1 @@
+#include "support/wait_suite_cases.hpp"
