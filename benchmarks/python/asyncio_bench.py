@@ -9,15 +9,13 @@ CPython's, so that both see the same machine; then come theirs / ours, and what 
 ourselves as a goal. One thread runs on either side, so the GIL has no part in it.
 """
 
-import argparse
 import asyncio
-import json
 import statistics
-import subprocess
 import sys
-import tempfile
 import threading
 import time
+
+from beside import options_of, ours_of, text_of
 
 HOLDS = 5
 
@@ -145,27 +143,8 @@ def theirs_of(case, turns):
     return took / turns * 1e9
 
 
-def ours_of(program, case, rival):
-    """One hold of nogil's, in ns; None when it did not run."""
-    with tempfile.NamedTemporaryFile(suffix=".json") as results:
-        pattern = "--filter=^" + case + "<" + rival + ">"
-        command = [program, "asyncio", pattern, "--holds=1", "--json", results.name]
-        done = subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False)
-        return json.load(results)["cases"][0]["ours_ns"] if done.returncode == 0 else None
-
-
-def text_of(ns):
-    if ns is None:
-        return "-"
-    return f"{ns:.1f} ns" if ns < 1e3 else f"{ns / 1e3:.2f} us" if ns < 1e6 else f"{ns / 1e6:.2f} ms"
-
-
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("program", nargs="?", help="nogil-bench, to measure beside CPython")
-    parser.add_argument("--filter", default="", help="only the cases whose name has this in it")
-    parser.add_argument("--holds", type=int, default=HOLDS, help="how many of each (%(default)s)")
-    options = parser.parse_args()
+    options = options_of(__doc__, HOLDS)
 
     print(f"CPython {sys.version.split()[0]}, medians of {options.holds}\n")
     row = "| {:<24} | {:>10} | {:>10} | {:>12} | {:>8} |"

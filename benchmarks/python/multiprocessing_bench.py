@@ -9,19 +9,17 @@ CPython's, so that both see the same machine; then come theirs / ours, and what 
 ourselves as a goal. CPython's processes are started with fork, its fastest way.
 """
 
-import argparse
-import json
 import mmap
 import multiprocessing
 import os
 import signal
 import statistics
-import subprocess
 import sys
-import tempfile
 import time
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+
+from beside import options_of, ours_of, text_of
 
 HOLDS = 5
 CORES = len(os.sched_getaffinity(0))
@@ -239,29 +237,8 @@ CASES = [
 ]
 
 
-# ---- Ours ------------------------------------------------------------------------------------
-
-def ours_of(program, case, rival):
-    """One hold of nogil's, in ns; None when it did not run."""
-    with tempfile.NamedTemporaryFile(suffix=".json") as file:
-        command = [program, "--filter=^" + case + "<" + rival + ">", "--holds=1", "--json=" + file.name]
-        done = subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False)
-        rows = json.load(file)["cases"] if done.returncode == 0 else []
-    return (rows[0]["peers"].get(rival) or rows[0]["ours_ns"]) if rows else None
-
-
-def text_of(ns):
-    if ns is None:
-        return "-"
-    return f"{ns:.1f} ns" if ns < 1e3 else f"{ns / 1e3:.2f} us" if ns < 1e6 else f"{ns / 1e6:.2f} ms"
-
-
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("program", nargs="?", help="nogil-bench, to measure beside CPython")
-    parser.add_argument("--filter", default="", help="only the cases whose name has this in it")
-    parser.add_argument("--holds", type=int, default=HOLDS, help="how many of each (%(default)s)")
-    options = parser.parse_args()
+    options = options_of(__doc__, HOLDS)
 
     print(f"CPython {sys.version.split()[0]}, medians of {options.holds}\n")
     row = "| {:<26} | {:<19} | {:>10} | {:>10} | {:>12} | {:>6} | {:<6} |"

@@ -10,16 +10,14 @@ It says how much there is to win by moving a queue out of Python, and no more: a
 with a GIL runs one thread at a time, so there is nothing parallel about its streams.
 """
 
-import argparse
 import itertools
-import json
 import queue
 import statistics
-import subprocess
 import sys
-import tempfile
 import threading
 import time
+
+from beside import options_of, ours_of, text_of
 
 HOLDS = 5
 
@@ -168,30 +166,8 @@ CASES = [
 ]  # fmt: skip
 
 
-# ---- Ours ------------------------------------------------------------------------------------
-
-
-def ours_of(program, case, rival):
-    """One hold of nogil's, in ns; None when it did not run."""
-    with tempfile.NamedTemporaryFile(suffix=".json") as results:
-        pattern = "--filter=^" + case + "<" + rival + ">"
-        command = [program, "queue", pattern, "--holds=1", "--json", results.name]
-        done = subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False)
-        return json.load(results)["cases"][0]["ours_ns"] if done.returncode == 0 else None
-
-
-def text_of(ns):
-    if ns is None:
-        return "-"
-    return f"{ns:.1f} ns" if ns < 1e3 else f"{ns / 1e3:.2f} us" if ns < 1e6 else f"{ns / 1e6:.2f} ms"
-
-
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("program", nargs="?", help="nogil-bench, to measure beside CPython")
-    parser.add_argument("--filter", default="", help="only the cases whose name has this in it")
-    parser.add_argument("--holds", type=int, default=HOLDS, help="how many of each (%(default)s)")
-    options = parser.parse_args()
+    options = options_of(__doc__, HOLDS)
 
     print(f"CPython {sys.version.split()[0]}, medians of {options.holds}\n")
     row = "| {:<26} | {:<19} | {:>10} | {:>10} | {:>12} |"
