@@ -76,10 +76,10 @@ struct Tree {
   }
 };
 
-struct Empty {
+struct Hollow {
   template <class Archive>
   void serialize(Archive&) {}
-  friend bool operator==(const Empty&, const Empty&) = default;
+  friend bool operator==(const Hollow&, const Hollow&) = default;
 };
 
 enum class Colour : std::uint16_t { red, green = 500 };
@@ -189,7 +189,7 @@ TEST(Serialize, carries_classes_that_name_their_members) {
   expect_same(Job{"sum", {{1, 2}, {3, 4}}, {{"a", 1}}, {{1, 2}, {3, 4}}, {"x", "y"}});
   expect_same(std::vector<Job>(3));
   expect_same(elsewhere::Sealed("shut"));
-  expect_same(std::vector<Empty>(5));
+  expect_same(std::vector<Hollow>(5));
   expect_same(std::vector<std::tuple<>>(5));
 }
 
@@ -240,7 +240,7 @@ TEST(Serialize, believes_no_count) {
     expect_refused<std::string>({count, 0});
     expect_refused<std::vector<double>>({count, 0});
     expect_refused<std::vector<std::string>>({count, 0});
-    expect_refused<std::vector<Empty>>({count, 0});
+    expect_refused<std::vector<Hollow>>({count, 0});
     expect_refused<std::vector<bool>>({count, 0});
     expect_refused<std::map<char, char>>({count, 0});
     expect_refused<std::forward_list<int>>({count, 0});
@@ -282,7 +282,7 @@ TEST(Serialize, ends_before_the_stack_does) {
 TEST(Serialize, survives_frames_with_any_bytes_changed) {
   using Value =
       std::tuple<Job, std::vector<std::variant<int, std::string, std::optional<Point>>>, std::list<bool>,
-                 std::map<std::string, std::vector<std::set<int>>>, std::vector<Empty>, std::unique_ptr<Tree>>;
+                 std::map<std::string, std::vector<std::set<int>>>, std::vector<Hollow>, std::unique_ptr<Tree>>;
   Value value;
   std::get<0>(value) = Job{"a name", {{1, 2}, {3, 4}}, {{"k", 1}, {"l", 2}}, {}, {"x", "y"}};
   std::get<1>(value) = {1, "two", Point{3, 4}};

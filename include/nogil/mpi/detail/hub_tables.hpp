@@ -27,6 +27,7 @@ inline Ref<RankPool> Hub::open(const RankPool::Options& options, const PoolPlan&
       if (there) pool->seats.emplace_back(static_cast<int>(rank));
     }
     if (pool->seats.empty()) throw BrokenExecutor("MPIPoolExecutor: all ranks that serve were lost");
+    pool->file_all();
     for (const Seat& seat : pool->seats) {
       Frame frame;
       OutputArchive out(frame);
@@ -118,7 +119,7 @@ inline void Hub::give(RankPool& pool, Seat& seat, TaskPointer task) {
   given.pool = &pool;
   given.seat = &seat;
   if (seat.out == 0) seat.heard = last_message_;
-  ++seat.out;
+  pool.add_task(seat);
   ++out_;
 }
 
@@ -129,7 +130,7 @@ inline TaskPointer Hub::take_given(std::uint64_t id, RankPool*& pool, Seat*& sea
   Given& given = given_[place];
   pool = given.pool;
   seat = given.seat;
-  --seat->out;
+  pool->drop_task(*seat);
   --out_;
   free_.push_back(place);
   return std::move(given.task);
@@ -155,6 +156,7 @@ inline void Hub::take_record(const Record& record, const std::byte* body, const 
     case RecordKind::kError:
       if (TaskPointer task = take_given(record.id, pool, seat)) {
         seat->took = (seat->took * 7 + record.took + 8) / 8;
+        pool->file(*seat);
         seat->heard = last_message_;
         ++pool->done;
         taken.outcomes.push_back({std::move(task), packet, body, size, record.kind == RecordKind::kError});
@@ -193,18 +195,15 @@ inline void Hub::take_record(const Record& record, const std::byte* body, const 
 // of which nobody knows how long it takes, longer than it must. What will soon be done anyway is
 // left where it is.
 inline void Hub::balance(RankPool& pool, std::int64_t now) {
-  if (!pool.backlog.empty()) return;
+  if (!pool.backlog.empty() || !pool.any_idle() || !pool.may_balance(now)) return;
   const std::size_t workers = pool.options().per_rank;
-  bool idle = false;
   Seat* most = nullptr;
   for (Seat& seat : pool.seats) {
-    if (seat.gone) continue;
-    if (seat.out == 0) idle = true;
-    if (seat.recalled || seat.out <= workers || (most != nullptr && seat.out <= most->out)) continue;
+    if (seat.gone || seat.recalled || seat.out <= workers || (most != nullptr && seat.out <= most->out)) continue;
     const auto soon = static_cast<std::int64_t>(seat.out - workers) * seat.took;
     if (seat.took == 0 || soon > kWorthMoving || now - seat.heard > kWorthMoving) most = &seat;
   }
-  if (!idle || most == nullptr) return;
+  if (most == nullptr) return;
   most->recalled = true;
   const std::size_t waiting = most->out - workers;
   exchange_.append(most->rank, {RecordKind::kRecall, pool.number, (waiting + 1) / 2, 0});
@@ -238,6 +237,7 @@ inline void Hub::lose(int rank, const std::string& why, Taken& taken) {
     bool any = false;
     for (Seat& seat : pool.seats) {
       if (seat.rank == rank) seat.gone = seat.closed = true;
+      pool.file(seat);
       any = any || !seat.gone;
     }
     for (std::uint32_t place = 0; place < given_.size(); ++place) {

@@ -29,7 +29,7 @@ inline bool Hub::look(std::vector<TaskBlock*>& untold) noexcept {
 }
 
 // Gives the turn back, when all is sent; leaves the telling to the watcher. Whether he is to
-// be called.
+// be called, also to see on its way what is large.
 inline bool Hub::leave(std::vector<TaskBlock*>& untold) noexcept {
   for (;;) {
     exchange_.send();
@@ -40,7 +40,7 @@ inline bool Hub::leave(std::vector<TaskBlock*>& untold) noexcept {
     exchange_.give_back();
     untold_.insert(untold_.end(), untold.begin(), untold.end());
     untold.clear();
-    return !untold_.empty() || asked_;
+    return !untold_.empty() || asked_ || exchange_.moving();
   }
 }
 
@@ -66,7 +66,8 @@ inline bool Hub::take_turn(Enough enough) noexcept {
       else asked_ = true;  // who has the turn calls the watcher when he leaves
       if (mine || over_ || pumping_) break;
     }
-    if (enough() || !patience.again()) break;
+    // The watcher leaves after his look, which takes longer if it moves something.
+    if (enough() || !patience.again(exchange_.moving())) break;
   }
   fetchers_.fetch_sub(1, std::memory_order_relaxed);
   return mine;
@@ -115,7 +116,7 @@ inline void Hub::watch() noexcept {
         if (look(untold)) {
           traffic = true;
           patience.reset();
-        } else if (!(eager || traffic) || !patience.again(exchange_.moving())) {
+        } else if (const bool moving = exchange_.moving(); !(eager || traffic || moving) || !patience.again(moving)) {
           break;
         }
         if (!untold.empty()) break;

@@ -23,8 +23,9 @@ using multiprocessing::detail::Crowd;
 class Patience {
  public:
   static constexpr std::int64_t kLongest = 150'000;  // ns without sleeping
-  static constexpr std::int64_t kLongestMoving = 2'000'000;
-  static constexpr std::int64_t kFirstSleep = 20'000;  // ns
+  static constexpr std::int64_t kLongestMoving = 100'000'000;
+  static constexpr std::int64_t kLongestMoved = 1'000'000;  // while the other side reads it, and writes its answer
+  static constexpr std::int64_t kFirstSleep = 20'000;       // ns
   static constexpr std::int64_t kLongestSleep = 1'000'000;
 
   // Something has come.
@@ -34,7 +35,8 @@ class Patience {
   }
 
   // After a look that found nothing: lets a moment pass. False: it is time to sleep. `moving`:
-  // something large is on its way, and comes further with each look.
+  // something large is on its way, and comes further with each look and with nothing else; so
+  // others are let on in between, but not waited for.
   bool again(bool moving = false) noexcept {
     if (!platform::several_cores()) return false;
     if (++looks_ < kPauses) {
@@ -43,9 +45,10 @@ class Patience {
     }
     if (looks_ % kLooksForEachYield != 0) return true;
     std::int64_t now = Crowd::clock();
-    if (NOGIL_SPIN_YIELDS == 0 || Crowd::expected(now)) return false;
+    if (NOGIL_SPIN_YIELDS == 0 || (!moving && Crowd::expected(now))) return false;
     if (began_ == 0) began_ = now;
-    if (now - began_ > (moving ? kLongestMoving : kLongest)) return false;
+    moved_ = moved_ || moving;
+    if (now - began_ > (moving ? kLongestMoving : moved_ ? kLongestMoved : kLongest)) return false;
     platform::Native::yield();
     const std::int64_t before = now;
     now = Crowd::clock();
@@ -65,6 +68,7 @@ class Patience {
 
   int looks_ = 0;
   std::int64_t began_ = 0;
+  bool moved_ = false;  // something large has been on its way
 };
 
 }  // namespace nogil::mpi::detail

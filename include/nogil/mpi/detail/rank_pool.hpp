@@ -43,6 +43,12 @@ struct Seat {
   bool recalled = false;   // some are to come back
   bool gone = false;
   bool closed = false;  // it has said so
+
+  // Its place in RankPool's rows.
+  static constexpr std::size_t kNoRow = ~std::size_t{0};
+  std::size_t row = kNoRow;
+  Seat* before = nullptr;
+  Seat* after = nullptr;
 };
 
 // ChunkedMap and submit_call() see it as a pool core.
@@ -80,16 +86,59 @@ class RankPool final : public Counted {
     return seat.quick() ? Seat::kDeep : 2 * options_.per_rank;
   }
 
-  // Who has the fewest tasks, and takes another; null: nobody.
-  Seat* find_seat() noexcept {
-    Seat* best = nullptr;
-    for (Seat& seat : seats) {
-      if (seat.gone || seat.out >= depth(seat)) continue;
-      if (best == nullptr || seat.out < best->out) best = &seat;
-      if (best->out == 0) break;
-    }
-    return best;
+  // When all seats are there: the first is found first.
+  void file_all() {
+    for (std::size_t i = seats.size(); i-- > 0;) file(seats[i]);
   }
+
+  // After each change of what the seat's depth depends on, or of `gone`.
+  void file(Seat& seat) {
+    const std::size_t row = seat.gone || seat.out >= depth(seat) ? Seat::kNoRow : seat.out;
+    if (row == seat.row) return;
+    if (seat.row != Seat::kNoRow) {
+      (seat.before != nullptr ? seat.before->after : rows_[seat.row]) = seat.after;
+      if (seat.after != nullptr) seat.after->before = seat.before;
+    }
+    seat.row = Seat::kNoRow;
+    if (row == Seat::kNoRow) return;
+    if (row >= rows_.size()) rows_.resize(row + 1);
+    seat.row = row;
+    seat.before = nullptr;
+    seat.after = std::exchange(rows_[row], &seat);
+    if (seat.after != nullptr) seat.after->before = &seat;
+    if (row < lowest_) lowest_ = row;
+  }
+
+  // The seat has one task more, or one fewer.
+  void add_task(Seat& seat) {
+    ++seat.out;
+    ++out_;
+    file(seat);
+  }
+  void drop_task(Seat& seat) {
+    --seat.out;
+    --out_;
+    file(seat);
+  }
+
+  // Who has the fewest tasks, and takes another, and of those the last that came to it; null: nobody.
+  Seat* find_seat() noexcept {
+    for (; lowest_ < rows_.size(); ++lowest_) {
+      if (rows_[lowest_] != nullptr) return rows_[lowest_];
+    }
+    return nullptr;
+  }
+
+  // Whether it is time to look through all ranks for work that lies badly: that takes its time
+  // with many of them, and no more than a part of all shall be spent so.
+  bool may_balance(std::int64_t now) noexcept {
+    if (now - balanced_ < kBalanceForEach * static_cast<std::int64_t>(seats.size())) return false;
+    balanced_ = now;
+    return true;
+  }
+
+  // Whether a rank has no task.
+  bool any_idle() const noexcept { return !rows_.empty() && rows_[0] != nullptr; }
 
   std::size_t ranks() const noexcept {
     std::size_t there = 0;
@@ -97,11 +146,7 @@ class RankPool final : public Counted {
     return there;
   }
 
-  std::size_t out() const noexcept {
-    std::size_t all = 0;
-    for (const Seat& seat : seats) all += seat.out;
-    return all;
-  }
+  std::size_t out() const noexcept { return out_; }
 
   const Ref<Hub> hub;
   const std::uint32_t number;
@@ -117,7 +162,15 @@ class RankPool final : public Counted {
   nogil::detail::EventCore<platform::Native> ended{};
 
  private:
+  static constexpr std::int64_t kBalanceForEach = 20;  // ns from one look to the next, for each seat
+
   const Options options_;
+  // Seats with room, by how many tasks they have: rows_[n] is the first of those with n. A seat
+  // changes rows with each task, in constant time, so nobody has to look through all ranks.
+  std::vector<Seat*> rows_{};
+  std::size_t lowest_ = 0;  // no row before it has any
+  std::size_t out_ = 0;     // tasks that the ranks have
+  std::int64_t balanced_ = 0;
 };
 
 }  // namespace nogil::mpi::detail

@@ -66,15 +66,17 @@ class Station {
   }
 
   // With the turn: looks for messages until enough(), asked with the lock, or patience ends.
-  // Gives the turn back in the step that ends it.
+  // Who is not patient looks once, until a message has come. Gives the turn back in the step
+  // that ends it.
   template <class Enough>
-  void watch(Enough enough) noexcept {
+  void watch(bool patient, Enough enough) noexcept {
     for (Patience patience;;) {
       const Ref<Packet> packet = exchange_.step();
       if (packet) {
         take_in(packet);
         patience.reset();
-      } else if (patience.again(exchange_.moving())) {
+        patient = true;
+      } else if (const bool moving = exchange_.moving(); (patient || moving) && patience.again(moving)) {
         continue;
       }
       const platform::RawGuard guard(lock());
@@ -92,7 +94,8 @@ class Station {
   std::int64_t last_message() const noexcept { return last_message_.load(std::memory_order_relaxed); }
 
  private:
-  static constexpr std::size_t kBatch = 64;  // results that are sent in one message
+  static constexpr std::size_t kBatch = 64;           // results that are sent in one message
+  static constexpr std::int64_t kLively = 2'000'000;  // ns after a message in which others are likely
 
   struct Order {
     RecordKind kind;

@@ -37,19 +37,23 @@ inline void Station::serve() noexcept {
     }
     if (!orders.empty()) continue;
     if (mine && !attended) {
-      watch([this] { return this->attended(); });
+      // Otherwise each of its short sleeps in a long silence would end in a long look.
+      watch(Crowd::clock() - last_message() < kLively, [this] { return this->attended(); });
     } else if (mine) {
       while (const Ref<Packet> packet = exchange_.step()) take_in(packet);
       send();
     }
     for (const Ref<LocalPool>& pool : pools) pool->advance(true);
+    bool looked = false;
     {
       const platform::RawGuard guard(lock());
       attended = this->attended();
+      looked = exchange_.taken();
       if (!orders_.empty()) continue;
     }
     std::int64_t sleep = Patience::sleep_after(Crowd::clock() - last_message());
-    if (exchange_.moving()) sleep = Patience::kFirstSleep;
+    // A worker that looks may go to a task at any time, and leave what is on its way behind.
+    if (exchange_.moving()) sleep = looked ? 10 * Patience::kFirstSleep : Patience::kFirstSleep;
     else if (attended) sleep = Patience::kLongestSleep;
     exchange_.sleep(seen, sleep);
   }

@@ -78,7 +78,7 @@ class ThreadWorkers final : public LocalPool {
         }
       }
       if (watch) {
-        station.watch([this] { return queued() != 0; });
+        station.watch(true, [this] { return queued() != 0; });
         const platform::RawGuard guard(station.lock());
         watching_ = false;
         if (!next(job)) {
