@@ -1,9 +1,9 @@
 // nogil/asyncio/future.hpp -- Future: a result that a callback sets, and coroutines await.
 //
-//   asyncio::Future<int> answer = asyncio::get_running_loop().create_future<int>();   // answer = loop.create_future()
-//   loop.call_later(1s, [answer] { answer.set_result(42); });                       // loop.call_later(1,
-//   answer.set_result, 42) int n = co_await answer;                                                        // n = await
-//   answer
+//   auto& loop = asyncio::get_running_loop();
+//   asyncio::Future<int> answer = loop.create_future<int>();     // answer = loop.create_future()
+//   loop.call_later(1s, [answer] { answer.set_result(42); });    // loop.call_later(1, answer.set_result, 42)
+//   int n = co_await answer;                                     // n = await answer
 //
 // What callbacks and coroutines have between them; who writes coroutines only needs none. It
 // is a handle: copies are the same future. What executors give is nogil::Future, which is for

@@ -1,8 +1,7 @@
 // nogil/asyncio/open_connection.hpp -- open_connection, open_unix_connection: a stream to somewhere else.
 //
 //   auto [reader, writer] = co_await asyncio::open_connection("example.org", 80);
-//                                              // Python: reader, writer = await asyncio.open_connection("example.org",
-//                                              80)
+//                           // Python: reader, writer = await asyncio.open_connection("example.org", 80)
 //   writer.write("GET / HTTP/1.0\r\n\r\n");
 //   std::string page = co_await reader.read();
 //
