@@ -195,7 +195,7 @@ TEST_P(AnyPipe, leaves_no_file_open) {
     worker.join();
   };
   // The supervisor, the template and the files that this thread keeps to send with are there then.
-  for (int round = 0; round < detail::Lender::kFiles; ++round) lose_a_message();
+  for (int round = 0; round < mp::detail::Lender::kFiles; ++round) lose_a_message();
   const auto before = open_files();
   for (int round = 0; round < 3; ++round) lose_a_message();
   EXPECT_TRUE(eventually([&] { return open_files() <= before; }));
