@@ -124,12 +124,12 @@ TEST(MpConnection, carries_what_can_only_be_moved) {
 
 TEST(MpConnection, keeps_large_messages_apart_that_are_on_their_way_together) {
   auto [one, other] = Pipe<std::string>();
+  const std::string letters = "abcdef";
+  const auto message = [&](std::size_t i) { return std::string(1'000'000 + 10'000 * i, letters[i]); };
   for (int round = 0; round < 3; ++round) {
-    for (char letter = 'a'; letter < 'g'; ++letter) one.send(std::string(200'000u + 10'000u * letter, letter));
+    for (std::size_t i = 0; i < letters.size(); ++i) one.send(message(i));
     other.send(std::string(300'000, '.'));  // of the same thread
-    for (char letter = 'a'; letter < 'g'; ++letter) {
-      EXPECT_EQ(other.recv(kPatience), std::string(200'000u + 10'000u * letter, letter));
-    }
+    for (std::size_t i = 0; i < letters.size(); ++i) EXPECT_EQ(other.recv(kPatience), message(i));
     EXPECT_EQ(one.recv(kPatience), std::string(300'000, '.'));
   }
   const std::string huge(std::size_t{40} << 20, 'x');
