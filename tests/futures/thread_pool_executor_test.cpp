@@ -255,8 +255,8 @@ TEST(ThreadPoolExecutor, wakes_workers_for_all_that_wait_for_each_other) {
 }
 
 TEST(ThreadPoolExecutor, takes_nobody_for_free_who_runs_a_callback) {
-  Pool pool(2);
   Event shown, go, ran;
+  Pool pool(2);
   auto first = pool.submit([&] { go.wait(); });
   first.add_done_callback([&](const Future<void>&) {
     shown.set();
@@ -537,7 +537,7 @@ TEST(ThreadPoolExecutor, runs_what_was_taken_while_it_is_shut_down) {
   for (int round = 0; round < rounds(300); ++round) {
     std::atomic<int> ran{0};
     int taken = 0;
-    Pool pool(2);
+    Pool pool(1 + static_cast<std::size_t>(round) % 2);
     std::thread submitter([&] {
       try {
         for (;;) {
@@ -547,7 +547,7 @@ TEST(ThreadPoolExecutor, runs_what_was_taken_while_it_is_shut_down) {
       } catch (const RuntimeError&) {
       }
     });
-    if (round % 2 == 0) std::this_thread::yield();
+    if (round % 4 < 2) std::this_thread::yield();
     pool.shutdown();
     const int when_it_returned = ran;
     submitter.join();

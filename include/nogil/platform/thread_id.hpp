@@ -134,9 +134,13 @@ class ThreadRegistry {
   static void after_fork_in_parent() noexcept;
   static void after_fork_in_child() noexcept;
 
+  // Before main(), when nobody can hold a lock yet: who registered them with the lock held
+  // would leave it held in a child that another thread forks off meanwhile.
+  static inline const int s_at_fork = ::pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child);
+
   RawLock lock_;
   RawLock watch_lock_;
-  bool prepared_ = false;  // the key and the fork handlers exist
+  bool prepared_ = false;  // the key exists
   pthread_key_t key_ = 0;
   std::uint32_t slots_ = 0;              // ever used: [0, slots_)
   ThreadRecord* oldest_free_ = nullptr;  // a queue through next_free
@@ -161,7 +165,6 @@ inline std::uint32_t thread_id() {
   if (!prepared_) {
     // Keys' destructors run after those of thread_local objects, which may still lock.
     if (::pthread_key_create(&key_, at_thread_exit) != 0) std::abort();
-    ::pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child);
     prepared_ = true;
   }
   ThreadRecord& record = take_slot();

@@ -137,6 +137,9 @@ class alignas(platform::kCacheLine) BlockCache {
   static void after_fork_in_child() noexcept;
   static BlockCache& adopt();
 
+  // Before main(): see platform/thread_id.hpp.
+  static inline const int s_at_fork = ::pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child);
+
   Shelf shelves_[2];
   Slab* slabs_ = nullptr;
   BlockCache* next_ = nullptr;
@@ -155,7 +158,7 @@ struct BlockCacheRegistry {
   platform::RawLock lock;
   BlockCache* all = nullptr;     // through next_, so that leak checkers find them
   BlockCache* unused = nullptr;  // of threads that ended, through next_unused_
-  bool prepared = false;         // the key and the fork handlers exist
+  bool prepared = false;         // the key exists
   pthread_key_t key = 0;
 };
 [[gnu::visibility("default")]] inline constinit BlockCacheRegistry g_block_caches;
@@ -174,7 +177,6 @@ inline BlockCache& BlockCache::mine() {
   if (!caches.prepared) {
     // Keys' destructors run after those of thread_local objects, which may hold futures.
     if (::pthread_key_create(&caches.key, at_thread_exit) != 0) std::abort();
-    ::pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child);
     caches.prepared = true;
   }
   BlockCache* cache = caches.unused;

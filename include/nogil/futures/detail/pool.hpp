@@ -284,12 +284,13 @@ inline void Pool::worker_ends() noexcept {
 // ---- End -------------------------------------------------------------------------------
 
 inline void Pool::close(bool cancel_queued) noexcept {
-  closed_.store(true, std::memory_order_release);
-  if (lost()) return;
+  if (lost()) return closed_.store(true, std::memory_order_release);
   struct Nobody {
     void wake() const noexcept {}
   };
   inbox_.shut_down(false, [](std::uint64_t, std::uint64_t) { return Nobody(); });
+  // Not sooner: a worker that sees it, and no work, ends, and there must come none after that.
+  closed_.store(true, std::memory_order_release);
   platform::Native::light_fence();  // against that of Parking::sit_down()
   PoolParking::Posture was;
   while (PoolParking::Seat* const seat = parking_.claim(was, false)) parking_.wake(*seat);

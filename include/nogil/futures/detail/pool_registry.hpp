@@ -66,8 +66,6 @@ class RegisteredPool {
   explicit RegisteredPool(const void* executor)
       : executor_(executor), generation_(s_generation.load(std::memory_order_relaxed)) {
     const platform::RawGuard guard(s_lock);
-    if (!s_prepared) ::pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child);
-    s_prepared = true;
     next_ = s_first;
     if (next_ != nullptr) next_->previous_ = this;
     s_first = this;
@@ -100,15 +98,18 @@ class RegisteredPool {
   static void after_fork_in_child() noexcept {
     s_lock.reset_after_fork();
     s_waits_lock.reset_after_fork();
+    if (s_first == nullptr) return;  // nothing can be lost
     s_generation.fetch_add(1, std::memory_order_relaxed);
-    if (t_wait_helper == nullptr && s_first != nullptr) t_wait_helper = ::new (s_orphan) Orphan;
+    if (t_wait_helper == nullptr) t_wait_helper = ::new (s_orphan) Orphan;
   }
+
+  // Before main(): see platform/thread_id.hpp.
+  static inline const int s_at_fork = ::pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child);
 
   static inline constinit platform::RawLock s_lock;
   static inline constinit platform::RawLock s_waits_lock;                // taken before s_lock, if both are
-  static inline constinit std::atomic<std::uint32_t> s_generation{0};    // how many forks led to this process
+  static inline constinit std::atomic<std::uint32_t> s_generation{0};    // how many such forks led to this process
   static inline constinit RegisteredPool* s_first = nullptr;             // guarded by s_lock
-  static inline constinit bool s_prepared = false;                       // guarded by s_lock
   alignas(Orphan) static inline unsigned char s_orphan[sizeof(Orphan)];  // never destroyed: needed to the last
 
   const void* const executor_;

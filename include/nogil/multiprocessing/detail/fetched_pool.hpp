@@ -30,11 +30,7 @@ class FetchedPool : public Child::Listener {
   // From now on it can be found; and, before it goes, no more.
   void enlist() {
     const platform::RawGuard guard(s_lock);
-    if (!s_prepared) {
-      ::pthread_atfork(nullptr, nullptr, forget_after_fork);
-      nogil::detail::g_fetch.store(&fetch_for, std::memory_order_relaxed);
-      s_prepared = true;
-    }
+    nogil::detail::g_fetch.store(&fetch_for, std::memory_order_relaxed);
     next_ = s_first;
     s_first = this;
   }
@@ -70,9 +66,11 @@ class FetchedPool : public Child::Listener {
     s_first = nullptr;
   }
 
+  // Before main(): see platform/thread_id.hpp.
+  static inline const int s_at_fork = ::pthread_atfork(nullptr, nullptr, forget_after_fork);
+
   static inline constinit platform::RawLock s_lock;
   static inline constinit FetchedPool* s_first = nullptr;  // guarded by s_lock
-  static inline constinit bool s_prepared = false;         // guarded by s_lock
 
   FetchedPool* next_ = nullptr;
 };

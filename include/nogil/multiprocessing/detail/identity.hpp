@@ -100,16 +100,21 @@ inline void save_descriptor(OutputArchive& out, Descriptor& descriptor) {
   out.write_raw(descriptor.type);
 }
 
+// Whether the data at a place that somebody named are those of a descriptor. They may be of
+// anything, or of nothing that has a name, which AddressSanitizer would take for a mistake.
+[[gnu::no_sanitize_address]] inline bool is_descriptor(std::uintptr_t address, std::uint64_t type) noexcept {
+  const auto* const descriptor = pointer_to<const Descriptor>(address);
+  return descriptor->magic == Descriptor::kMagic && descriptor->type == type;
+}
+
 inline const Descriptor& load_descriptor(InputArchive& in) {
   const Place place = load_place(in);
   const auto type = in.read_raw<std::uint64_t>();
-  const auto* const descriptor = pointer_to<const Descriptor>(place.address);
   if (place.address % alignof(Descriptor) != 0 ||
-      !place.module->holds(place.address, sizeof(Descriptor), PF_R | PF_W) || descriptor->magic != Descriptor::kMagic ||
-      descriptor->type != type) {
+      !place.module->holds(place.address, sizeof(Descriptor), PF_R | PF_W) || !is_descriptor(place.address, type)) {
     throw_unknown_code("there is no such callable at this place");
   }
-  return *descriptor;
+  return *pointer_to<const Descriptor>(place.address);
 }
 
 // ---- Functions -------------------------------------------------------------------------

@@ -77,10 +77,10 @@ inline void forget_who() noexcept {
   g_this_process.store(0, std::memory_order_relaxed);
   t_this_thread = 0;
 }
+// Before main(): see platform/thread_id.hpp.
+[[gnu::visibility("default")]] inline const int g_life_at_fork = ::pthread_atfork(nullptr, nullptr, forget_who);
 
 [[gnu::noinline, gnu::cold]] inline Who ask_this_process() noexcept {
-  static const int registered = ::pthread_atfork(nullptr, nullptr, forget_who);
-  static_cast<void>(registered);
   const Who who = make_who(::getpid(), "/proc/self/stat");
   g_this_process.store(who, std::memory_order_relaxed);
   return who;

@@ -179,6 +179,9 @@ class Supervisor {
 
   static void forget_after_fork() noexcept;
 
+  // Before main(): see platform/thread_id.hpp.
+  static inline const int s_at_fork = ::pthread_atfork(nullptr, nullptr, forget_after_fork);
+
   // How long a template may take to answer, in ms: one whose main() does not come to
   // freeze_support() never does. Others are served meanwhile.
   static constexpr std::int64_t kPatience = 60'000;
@@ -204,8 +207,6 @@ inline Supervisor& Supervisor::here() {
   if (Supervisor* const found = g_supervisor.load(std::memory_order_acquire)) return *found;
   const platform::RawGuard guard(g_supervisor_lock);
   if (g_supervisor.load(std::memory_order_relaxed) == nullptr) {
-    static const int registered = ::pthread_atfork(nullptr, nullptr, forget_after_fork);
-    static_cast<void>(registered);
     g_supervisor.store(new Supervisor, std::memory_order_release);
   }
   return *g_supervisor.load(std::memory_order_relaxed);

@@ -144,6 +144,9 @@ class Recorder {
   static void before_fork() noexcept;
   static void after_fork_in_parent() noexcept;
   static void after_fork_in_child() noexcept;
+
+  // Before main(): see platform/thread_id.hpp.
+  static inline const int s_at_fork = ::pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child);
   static void at_thread_exit(void* writer) noexcept;
 
   platform::RawLock lock_;  // these, but for what is atomic
@@ -292,7 +295,6 @@ inline void Recorder::begin_session(Segment* segment) noexcept {
 inline void Recorder::prepare() noexcept {
   if (prepared_) return;
   if (::pthread_key_create(&key_, at_thread_exit) != 0) std::abort();
-  ::pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child);
   prepared_ = true;
 }
 
