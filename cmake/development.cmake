@@ -37,6 +37,7 @@ if(NOGIL_CCACHE AND nogil_is_top_level AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
 endif()
 
 set(CMAKE_CXX_EXTENSIONS OFF)
+set(NOGIL_UNOPTIMISED "" CACHE STRING "Compile these folders of tests, and examples, with -O0, in half of the time")
 
 # nogil_program(name source...): an executable with our warnings.
 function(nogil_program name)

@@ -19,7 +19,7 @@
 #include "nogil/futures/promise.hpp"
 #include "support/threads.hpp"
 
-namespace nogil::testing {
+namespace nogil::testing::as_completed_test {
 
 namespace {
 
@@ -194,4 +194,4 @@ TEST(AsCompletedTest, gives_each_once_however_they_complete) {
 }
 
 }  // namespace
-}  // namespace nogil::testing
+}  // namespace nogil::testing::as_completed_test

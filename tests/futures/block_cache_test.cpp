@@ -19,7 +19,7 @@
 
 #include "support/threads.hpp"
 
-namespace nogil::testing {
+namespace nogil::testing::block_cache_test {
 
 namespace {
 
@@ -209,4 +209,4 @@ TEST(BlockCacheTest, leaves_what_is_large_to_the_allocator) {
 }
 
 }  // namespace
-}  // namespace nogil::testing
+}  // namespace nogil::testing::block_cache_test

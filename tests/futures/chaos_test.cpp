@@ -20,7 +20,7 @@
 #include "nogil/futures/wait.hpp"
 #include "support/threads.hpp"
 
-namespace nogil::testing {
+namespace nogil::testing::chaos_test {
 namespace {
 
 using namespace std::chrono_literals;
@@ -222,4 +222,4 @@ TEST_P(ChaosOf, loses_no_wake_up) {
 }
 
 }  // namespace
-}  // namespace nogil::testing
+}  // namespace nogil::testing::chaos_test

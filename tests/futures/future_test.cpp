@@ -23,7 +23,7 @@
 #include "support/threads.hpp"
 #include "support/wait_suite.hpp"
 
-namespace nogil::testing {
+namespace nogil::testing::future_test {
 
 static_assert(sizeof(Future<std::string>) == 8);
 static_assert(std::is_nothrow_default_constructible_v<Future<int>> &&
@@ -532,4 +532,4 @@ TEST(FutureTest, does_not_wait_when_it_goes) {
 }
 
 }  // namespace
-}  // namespace nogil::testing
+}  // namespace nogil::testing::future_test

@@ -28,7 +28,7 @@
 #include "nogil/threading/event.hpp"
 #include "support/threads.hpp"
 
-namespace nogil::testing {
+namespace nogil::testing::map_test {
 namespace {
 
 using namespace std::chrono_literals;
@@ -395,4 +395,4 @@ TEST(MapResults, may_be_moved) {
 }
 
 }  // namespace
-}  // namespace nogil::testing
+}  // namespace nogil::testing::map_test

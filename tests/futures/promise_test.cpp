@@ -18,7 +18,7 @@
 #include "futures/support/kinds.hpp"
 #include "support/threads.hpp"
 
-namespace nogil::testing {
+namespace nogil::testing::promise_test {
 
 static_assert(!std::is_copy_constructible_v<Promise<int>> && !std::is_copy_assignable_v<Promise<int>>);
 static_assert(std::is_nothrow_move_constructible_v<Promise<int>> && std::is_nothrow_move_assignable_v<Promise<int>>);
@@ -309,4 +309,4 @@ TEST(PromiseTest, is_kept_before_the_eyes_of_many) {
 }
 
 }  // namespace
-}  // namespace nogil::testing
+}  // namespace nogil::testing::promise_test

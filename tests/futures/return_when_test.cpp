@@ -6,7 +6,7 @@
 
 #include <type_traits>
 
-namespace nogil::testing {
+namespace nogil::testing::return_when_test {
 namespace {
 
 static_assert(FIRST_COMPLETED == ReturnWhen::FIRST_COMPLETED && FIRST_EXCEPTION == ReturnWhen::FIRST_EXCEPTION &&
@@ -21,4 +21,4 @@ TEST(ReturnWhenTest, is_a_type_of_its_own_with_three_different_values) {
 }
 
 }  // namespace
-}  // namespace nogil::testing
+}  // namespace nogil::testing::return_when_test

@@ -21,7 +21,7 @@
 #include "support/allocations.hpp"
 #include "support/threads.hpp"
 
-namespace nogil::testing {
+namespace nogil::testing::task_test {
 
 namespace {
 
@@ -328,4 +328,4 @@ TEST(WaitHelperTest, runs_what_a_wait_for_several_needs) {
 }
 
 }  // namespace
-}  // namespace nogil::testing
+}  // namespace nogil::testing::task_test

@@ -26,7 +26,7 @@
 #include "nogil/threading/excepthook.hpp"
 #include "support/threads.hpp"
 
-namespace nogil::testing {
+namespace nogil::testing::thread_pool_executor_test {
 namespace {
 
 using namespace std::chrono_literals;
@@ -655,4 +655,4 @@ TEST(ThreadPoolExecutor, goes_on_in_the_parent_after_a_fork) {
 }
 
 }  // namespace
-}  // namespace nogil::testing
+}  // namespace nogil::testing::thread_pool_executor_test

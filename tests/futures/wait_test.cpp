@@ -17,7 +17,7 @@
 #include "nogil/futures/promise.hpp"
 #include "support/threads.hpp"
 
-namespace nogil::testing {
+namespace nogil::testing::wait_test {
 
 namespace {
 
@@ -243,4 +243,4 @@ TEST(WaitTest, gives_up_while_they_complete) {
 }
 
 }  // namespace
-}  // namespace nogil::testing
+}  // namespace nogil::testing::wait_test

@@ -15,7 +15,7 @@
 #include "nogil/threading/with.hpp"
 #include "support/threads.hpp"
 
-namespace nogil::testing {
+namespace nogil::testing::waiting_in_a_pool_test {
 namespace {
 
 using namespace std::chrono_literals;
@@ -262,4 +262,4 @@ TEST(WaitingInAPool, does_not_take_a_crowd_for_a_ring) {
 }
 
 }  // namespace
-}  // namespace nogil::testing
+}  // namespace nogil::testing::waiting_in_a_pool_test

@@ -12,7 +12,7 @@
 #include "nogil/platform/native.hpp"
 #include "support/threads.hpp"
 
-namespace nogil::testing {
+namespace nogil::testing::work_deque_test {
 namespace {
 
 using Deque = detail::WorkDeque<int, platform::Native>;
@@ -153,4 +153,4 @@ TEST(WorkDeque, gives_the_last_item_to_one_thread) {
 }
 
 }  // namespace
-}  // namespace nogil::testing
+}  // namespace nogil::testing::work_deque_test

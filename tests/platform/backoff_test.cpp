@@ -10,7 +10,7 @@
 #include "nogil/platform/wait.hpp"
 #include "support/watchdog.hpp"
 
-namespace nogil::testing {
+namespace nogil::testing::backoff_test {
 namespace {
 
 // Writes down what it is asked for.
@@ -107,4 +107,4 @@ TEST(BackoffTest, follows_the_policies_of_the_library) {
 }
 
 }  // namespace
-}  // namespace nogil::testing
+}  // namespace nogil::testing::backoff_test

@@ -12,7 +12,7 @@
 #include "support/clocks.hpp"
 #include "support/watchdog.hpp"
 
-namespace nogil::testing {
+namespace nogil::testing::deadline_test {
 namespace {
 
 using namespace std::chrono_literals;
@@ -163,4 +163,4 @@ TEST(DeadlineTest, passes_when_its_time_has_come) {
 }
 
 }  // namespace
-}  // namespace nogil::testing
+}  // namespace nogil::testing::deadline_test

@@ -9,7 +9,7 @@
 #include <type_traits>
 #include <vector>
 
-namespace nogil::testing {
+namespace nogil::testing::errors_test {
 namespace {
 
 template <class Derived, class Base>
@@ -89,4 +89,4 @@ TEST(Errors, in_a_group_within_a_group_are_told_apart_too) {
 }
 
 }  // namespace
-}  // namespace nogil::testing
+}  // namespace nogil::testing::errors_test

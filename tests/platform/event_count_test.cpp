@@ -12,7 +12,7 @@
 
 #include "support/threads.hpp"
 
-namespace nogil::testing {
+namespace nogil::testing::event_count_test {
 namespace {
 
 using namespace std::chrono_literals;
@@ -178,4 +178,4 @@ TEST(EventCountTest, loses_no_wake_up_under_stress) {
 }
 
 }  // namespace
-}  // namespace nogil::testing
+}  // namespace nogil::testing::event_count_test

@@ -9,7 +9,7 @@
 
 #include "support/threads.hpp"
 
-namespace nogil::testing {
+namespace nogil::testing::fence_test {
 namespace {
 
 using platform::Scope;
@@ -73,4 +73,4 @@ TEST(FenceTest, never_relies_on_membarrier_between_processes) {
 }
 
 }  // namespace
-}  // namespace nogil::testing
+}  // namespace nogil::testing::fence_test

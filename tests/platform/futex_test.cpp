@@ -16,7 +16,7 @@
 #include "nogil/platform/native.hpp"
 #include "support/threads.hpp"
 
-namespace nogil::testing {
+namespace nogil::testing::futex_test {
 namespace {
 
 using namespace std::chrono_literals;
@@ -104,4 +104,4 @@ TEST(FutexTest, wakes_across_processes_in_the_shared_scope) {
 }
 
 }  // namespace
-}  // namespace nogil::testing
+}  // namespace nogil::testing::futex_test

@@ -6,7 +6,7 @@
 
 #include <string>
 
-namespace nogil::platform {
+namespace nogil::platform::node_ring_test {
 namespace {
 
 struct Node {
@@ -55,4 +55,4 @@ TEST(NodeRing, lets_go_of_any_of_them) {
 }
 
 }  // namespace
-}  // namespace nogil::platform
+}  // namespace nogil::platform::node_ring_test

@@ -10,7 +10,7 @@
 
 #include "support/threads.hpp"
 
-namespace nogil::testing {
+namespace nogil::testing::raw_lock_test {
 namespace {
 
 using platform::RawGuard;
@@ -69,4 +69,4 @@ TEST(RawLockTest, is_free_after_a_fork_whoever_held_it) {
 }
 
 }  // namespace
-}  // namespace nogil::testing
+}  // namespace nogil::testing::raw_lock_test

@@ -18,7 +18,7 @@
 
 #include "support/threads.hpp"
 
-namespace nogil::testing {
+namespace nogil::testing::thread_id_test {
 namespace {
 
 using platform::g_threads;
@@ -213,4 +213,4 @@ TEST(ThreadIdTest, works_in_a_child_that_was_forked_while_threads_came_and_went)
 }
 
 }  // namespace
-}  // namespace nogil::testing
+}  // namespace nogil::testing::thread_id_test

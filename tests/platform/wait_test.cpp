@@ -14,7 +14,7 @@
 #include "support/clocks.hpp"
 #include "support/threads.hpp"
 
-namespace nogil::testing {
+namespace nogil::testing::wait_test {
 namespace {
 
 using namespace std::chrono_literals;
@@ -141,4 +141,4 @@ TEST(WithinTest, hands_the_limits_on_and_the_answer_back) {
 }
 
 }  // namespace
-}  // namespace nogil::testing
+}  // namespace nogil::testing::wait_test

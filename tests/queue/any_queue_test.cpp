@@ -29,7 +29,7 @@
 #include "support/clocks.hpp"
 #include "support/threads.hpp"
 
-namespace nogil::testing {
+namespace nogil::testing::any_queue_test {
 namespace {
 
 using namespace std::chrono_literals;
@@ -345,4 +345,4 @@ TYPED_TEST(AnyQueue, may_be_destroyed_by_the_thread_that_got_its_last_element) {
 }
 
 }  // namespace
-}  // namespace nogil::testing
+}  // namespace nogil::testing::any_queue_test

@@ -20,7 +20,7 @@
 #include "support/clocks.hpp"
 #include "support/threads.hpp"
 
-namespace nogil::testing {
+namespace nogil::testing::bound_test {
 namespace {
 
 using namespace std::chrono_literals;
@@ -331,4 +331,4 @@ TYPED_TEST(AnyBoundedQueue, misses_no_rise_of_its_bound) {
 }
 
 }  // namespace
-}  // namespace nogil::testing
+}  // namespace nogil::testing::bound_test

@@ -18,7 +18,7 @@
 #include "support/allocations.hpp"
 #include "support/threads.hpp"
 
-namespace nogil::testing {
+namespace nogil::testing::elements_test {
 namespace {
 
 using namespace std::chrono_literals;
@@ -210,4 +210,4 @@ TYPED_TEST(QueueElement, stops_allocating_when_it_stays_short) {
 }
 
 }  // namespace
-}  // namespace nogil::testing
+}  // namespace nogil::testing::elements_test

@@ -27,7 +27,7 @@
 #include "support/clocks.hpp"
 #include "support/threads.hpp"
 
-namespace nogil::testing {
+namespace nogil::testing::failing_test {
 namespace {
 
 using namespace std::chrono_literals;
@@ -533,4 +533,4 @@ TEST(SlowElement, lets_a_waiting_get_be_stopped) {
 }
 
 }  // namespace
-}  // namespace nogil::testing
+}  // namespace nogil::testing::failing_test

@@ -10,7 +10,7 @@
 #include "queue/support/doors.hpp"
 #include "support/wait_suite.hpp"
 
-namespace nogil::testing {
+namespace nogil::testing::lifo_queue_test {
 
 using LifoDoors = ::testing::Types<GetDoor<LifoQueue<int>>, PutDoor<LifoQueue<int>>>;
 NOGIL_WAIT_SUITE(LifoQueue, TimedWait, LifoDoors);
@@ -33,4 +33,4 @@ TEST(LifoQueue, gives_the_newest_first) {
 }
 
 }  // namespace
-}  // namespace nogil::testing
+}  // namespace nogil::testing::lifo_queue_test

@@ -12,7 +12,7 @@
 #include "queue/support/race.hpp"
 #include "support/threads.hpp"
 
-namespace nogil::testing {
+namespace nogil::testing::owner_test {
 namespace {
 
 // More turns than it takes to own an end.
@@ -118,4 +118,4 @@ TEST(QueueOwnerTest, is_taken_over_from_a_thread_that_has_ended) {
 }
 
 }  // namespace
-}  // namespace nogil::testing
+}  // namespace nogil::testing::owner_test

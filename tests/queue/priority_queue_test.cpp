@@ -17,7 +17,7 @@
 
 #include "queue/support/kinds.hpp"
 
-namespace nogil::testing {
+namespace nogil::testing::priority_queue_test {
 namespace {
 
 TEST(PriorityQueue, gives_the_smallest_first) {
@@ -78,4 +78,4 @@ TEST(PriorityQueue, orders_by_a_comparison_that_was_given) {
 }
 
 }  // namespace
-}  // namespace nogil::testing
+}  // namespace nogil::testing::priority_queue_test

@@ -21,7 +21,7 @@
 #include "support/allocations.hpp"
 #include "support/threads.hpp"
 
-namespace nogil::testing {
+namespace nogil::testing::queue_test {
 namespace {
 
 using namespace std::chrono_literals;
@@ -155,4 +155,4 @@ TEST(WaitUntil, does_not_sleep_long_while_the_lock_is_held) {
 }
 
 }  // namespace
-}  // namespace nogil::testing
+}  // namespace nogil::testing::queue_test

@@ -6,7 +6,7 @@
 #include "queue/support/doors.hpp"
 #include "support/wait_suite.hpp"
 
-namespace nogil::testing {
+namespace nogil::testing::queue_waits_test {
 
 using AllDoors = ::testing::Types<GetDoor<Queue<int>>, PutDoor<Queue<int>>, JoinDoor<Queue<int>>>;
 using TimedDoors = ::testing::Types<GetDoor<Queue<int>>, PutDoor<Queue<int>>, JoinDoor<Queue<int>>,
@@ -16,4 +16,4 @@ NOGIL_WAIT_SUITE(Queue, StoppableWait, AllDoors);
 NOGIL_WAIT_SUITE(Queue, TimedStoppableWait, AllDoors);
 NOGIL_WAIT_SUITE(Queue, WaitForWhatIsFree, AllDoors);
 
-}  // namespace nogil::testing
+}  // namespace nogil::testing::queue_waits_test

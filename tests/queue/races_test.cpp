@@ -28,7 +28,7 @@
 #include "queue/support/race.hpp"
 #include "support/threads.hpp"
 
-namespace nogil::testing {
+namespace nogil::testing::races_test {
 namespace {
 
 using namespace std::chrono_literals;
@@ -490,4 +490,4 @@ TYPED_TEST(RacingBoundedQueue, works_on_a_single_core) {
 }
 
 }  // namespace
-}  // namespace nogil::testing
+}  // namespace nogil::testing::races_test

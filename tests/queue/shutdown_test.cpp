@@ -20,7 +20,7 @@
 #include "queue/support/kinds.hpp"
 #include "support/threads.hpp"
 
-namespace nogil::testing {
+namespace nogil::testing::shutdown_test {
 namespace {
 
 using namespace std::chrono_literals;
@@ -413,4 +413,4 @@ TYPED_TEST(ShutDownQueue, may_be_destroyed_by_the_join_that_it_ends) {
 }
 
 }  // namespace
-}  // namespace nogil::testing
+}  // namespace nogil::testing::shutdown_test

@@ -12,7 +12,7 @@
 #include "support/threads.hpp"
 #include "support/wait_suite.hpp"
 
-namespace nogil::testing {
+namespace nogil::testing::simple_queue_test {
 
 NOGIL_WAIT_SUITE(SimpleQueue, TimedWait, GetDoor<SimpleQueue<int>>);
 NOGIL_WAIT_SUITE(SimpleQueue, StoppableWait, GetDoor<SimpleQueue<int>>);
@@ -57,4 +57,4 @@ TEST(SimpleQueue, keeps_the_order_between_a_producer_and_a_consumer) {
 }
 
 }  // namespace
-}  // namespace nogil::testing
+}  // namespace nogil::testing::simple_queue_test

@@ -19,7 +19,7 @@
 #include "queue/support/kinds.hpp"
 #include "support/threads.hpp"
 
-namespace nogil::testing {
+namespace nogil::testing::work_test {
 namespace {
 
 using namespace std::chrono_literals;
@@ -270,4 +270,4 @@ TYPED_TEST(QueueWork, wakes_as_many_as_it_was_given) {
 }
 
 }  // namespace
-}  // namespace nogil::testing
+}  // namespace nogil::testing::work_test

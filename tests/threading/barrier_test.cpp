@@ -19,7 +19,7 @@
 #include "support/threads.hpp"
 #include "support/wait_suite.hpp"
 
-namespace nogil::testing {
+namespace nogil::testing::barrier_test {
 
 static_assert(sizeof(detail::BarrierCore<platform::Native>) <= 24, "a barrier without its action and default timeout");
 static_assert(!std::is_copy_constructible_v<Barrier> && !std::is_move_constructible_v<Barrier>);
@@ -535,4 +535,4 @@ TEST(BarrierTest, may_be_destroyed_by_the_last_to_leave) {
 }
 
 }  // namespace
-}  // namespace nogil::testing
+}  // namespace nogil::testing::barrier_test

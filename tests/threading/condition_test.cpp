@@ -26,7 +26,7 @@
 #include "support/threads.hpp"
 #include "support/wait_suite.hpp"
 
-namespace nogil::testing {
+namespace nogil::testing::condition_test {
 
 static_assert(std::is_same_v<Condition, BasicCondition<RLock>> && std::is_same_v<Condition, BasicCondition<>>);
 static_assert(std::is_same_v<LockCondition, BasicCondition<Lock>>);
@@ -669,4 +669,4 @@ TEST(ConditionTest, refuses_who_is_not_the_owner_while_another_is) {
 }
 
 }  // namespace
-}  // namespace nogil::testing
+}  // namespace nogil::testing::condition_test

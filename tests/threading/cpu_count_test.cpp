@@ -14,6 +14,7 @@
 #include "nogil/threading/thread.hpp"
 #include "support/threads.hpp"
 
+namespace cpu_count_test {
 namespace {
 
 using nogil::cpu_count;
@@ -205,3 +206,4 @@ TEST_F(CpuCountTest, takes_nonsense_for_no_quota) {
 }
 
 }  // namespace
+}  // namespace cpu_count_test

@@ -21,6 +21,7 @@
 #include "nogil/threading/thread.hpp"
 #include "support/threads.hpp"
 
+namespace current_thread_test {
 namespace {
 
 using nogil::Event;
@@ -188,3 +189,4 @@ TEST(CurrentThreadTest, take_the_thread_that_forked_for_the_main_one) {
 }
 
 }  // namespace
+}  // namespace current_thread_test

@@ -26,7 +26,7 @@
 #include "support/scenario.hpp"
 #include "support/threads.hpp"
 
-namespace nogil::testing {
+namespace nogil::testing::deadlock_test {
 namespace {
 
 using namespace std::chrono_literals;
@@ -782,4 +782,4 @@ TEST(DeadlockDefaultTest, prefers_a_policy_that_is_set_to_the_environment) {
 }
 
 }  // namespace
-}  // namespace nogil::testing
+}  // namespace nogil::testing::deadlock_test

@@ -14,7 +14,7 @@
 #include "support/threads.hpp"
 #include "support/wait_suite.hpp"
 
-namespace nogil::testing {
+namespace nogil::testing::event_test {
 
 static_assert(sizeof(Event) == 4);
 static_assert(!std::is_copy_constructible_v<Event> && !std::is_move_constructible_v<Event>);
@@ -233,4 +233,4 @@ TEST(EventTest, loses_no_waiter_under_stress) {
 }
 
 }  // namespace
-}  // namespace nogil::testing
+}  // namespace nogil::testing::event_test

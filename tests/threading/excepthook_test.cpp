@@ -24,6 +24,7 @@ struct LostConnection : std::runtime_error {
 
 }  // namespace app
 
+namespace excepthook_test {
 namespace {
 
 using nogil::Event;
@@ -193,3 +194,4 @@ TEST_F(ExceptHookTest, may_be_replaced_while_threads_fail) {
 }
 
 }  // namespace
+}  // namespace excepthook_test

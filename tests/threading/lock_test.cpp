@@ -14,7 +14,7 @@
 #include "support/threads.hpp"
 #include "support/wait_suite.hpp"
 
-namespace nogil::testing {
+namespace nogil::testing::lock_test {
 
 static_assert(sizeof(Lock) == 4);
 static_assert(noexcept(Lock()) && noexcept(std::declval<Lock&>().try_acquire()) && noexcept(
@@ -158,4 +158,4 @@ TEST(LockTest, works_with_the_standard_condition_variable) {
 }
 
 }  // namespace
-}  // namespace nogil::testing
+}  // namespace nogil::testing::lock_test

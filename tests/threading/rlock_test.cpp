@@ -15,7 +15,7 @@
 #include "support/threads.hpp"
 #include "support/wait_suite.hpp"
 
-namespace nogil::testing {
+namespace nogil::testing::rlock_test {
 
 static_assert(sizeof(RLock) == 8);
 static_assert(noexcept(RLock()));
@@ -212,4 +212,4 @@ TEST(RLockTest, may_be_destroyed_while_it_is_held) {
 }
 
 }  // namespace
-}  // namespace nogil::testing
+}  // namespace nogil::testing::rlock_test

@@ -19,7 +19,7 @@
 #include "support/threads.hpp"
 #include "support/wait_suite.hpp"
 
-namespace nogil::testing {
+namespace nogil::testing::rwlock_test {
 
 static_assert(sizeof(RWLock) <= 16);
 static_assert(!std::is_copy_constructible_v<RWLock> && !std::is_move_constructible_v<RWLock>);
@@ -474,4 +474,4 @@ TEST(RWLockTest, strands_nobody_when_writers_give_up_under_stress) {
 }
 
 }  // namespace
-}  // namespace nogil::testing
+}  // namespace nogil::testing::rwlock_test

@@ -22,7 +22,7 @@
 #include "support/threads.hpp"
 #include "support/wait_suite.hpp"
 
-namespace nogil::testing {
+namespace nogil::testing::semaphore_test {
 
 static_assert(sizeof(Semaphore) <= 16);
 static_assert(sizeof(BoundedSemaphore) <= 16);
@@ -368,4 +368,4 @@ TEST(BoundedSemaphoreTest, keeps_its_bound_when_releases_race) {
 }
 
 }  // namespace
-}  // namespace nogil::testing
+}  // namespace nogil::testing::semaphore_test

@@ -22,6 +22,7 @@
 
 #include "support/threads.hpp"
 
+namespace synchronized_test {
 namespace {
 
 using nogil::synchronized;
@@ -235,3 +236,4 @@ TEST(SynchronizedTest, calls_its_source_by_one_thread_at_a_time) {
 }
 
 }  // namespace
+}  // namespace synchronized_test

@@ -23,6 +23,7 @@
 #include "nogil/threading/thread.hpp"
 #include "support/threads.hpp"
 
+namespace thread_local_test {
 namespace {
 
 using nogil::Event;
@@ -425,3 +426,4 @@ TEST(ThreadLocalTest, can_be_destroyed_in_a_child_process_whatever_ending_thread
 }
 
 }  // namespace
+}  // namespace thread_local_test

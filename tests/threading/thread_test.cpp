@@ -33,6 +33,7 @@
 #include "support/clocks.hpp"
 #include "support/threads.hpp"
 
+namespace thread_test {
 namespace {
 
 using namespace std::chrono_literals;
@@ -793,3 +794,4 @@ TEST(ThreadTest, can_be_joined_in_a_child_process_though_another_thread_was_just
 }
 
 }  // namespace
+}  // namespace thread_test

@@ -18,6 +18,7 @@
 #include "nogil/threading/event.hpp"
 #include "support/threads.hpp"
 
+namespace timer_test {
 namespace {
 
 using namespace std::chrono_literals;
@@ -184,3 +185,4 @@ TEST(TimerTest, can_be_kept_in_a_vector) {
 }
 
 }  // namespace
+}  // namespace timer_test

@@ -16,6 +16,7 @@
 #include "nogil/threading/semaphore.hpp"
 #include "support/threads.hpp"
 
+namespace with_test {
 namespace {
 
 using nogil::with;
@@ -87,3 +88,4 @@ TEST(WithTest, keeps_threads_apart) {
 }
 
 }  // namespace
+}  // namespace with_test

@@ -16,7 +16,7 @@
 #include "support/threads.hpp"
 #include "trace/support/pictures.hpp"
 
-namespace nogil::testing {
+namespace nogil::testing::processes_test {
 namespace {
 
 using namespace std::chrono_literals;
@@ -209,4 +209,4 @@ TEST_P(TraceOfWorkers, has_the_tasks_of_a_pool_and_the_deaths_in_it) {
 }
 
 }  // namespace
-}  // namespace nogil::testing
+}  // namespace nogil::testing::processes_test

@@ -24,7 +24,7 @@
 #include "support/threads.hpp"
 #include "trace/support/pictures.hpp"
 
-namespace nogil::testing {
+namespace nogil::testing::trace_test {
 namespace {
 
 using namespace std::chrono_literals;
@@ -441,4 +441,4 @@ TEST(Trace, tells_tasks_of_one_loop_from_those_of_the_next) {
 }
 
 }  // namespace
-}  // namespace nogil::testing
+}  // namespace nogil::testing::trace_test

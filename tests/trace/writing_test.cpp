@@ -15,7 +15,7 @@
 #include "nogil/trace.hpp"
 #include "trace/support/pictures.hpp"
 
-namespace nogil::testing {
+namespace nogil::testing::writing_test {
 namespace {
 
 constexpr std::int64_t kSecond = 1'000'000'000;
@@ -250,4 +250,4 @@ TEST(TraceFiles, cannot_be_written_where_there_is_no_folder) {
 }
 
 }  // namespace
-}  // namespace nogil::testing
+}  // namespace nogil::testing::writing_test
