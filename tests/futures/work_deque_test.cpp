@@ -9,6 +9,7 @@
 #include <random>
 #include <vector>
 
+#include "nogil/platform/cpu.hpp"
 #include "nogil/platform/native.hpp"
 #include "support/threads.hpp"
 
@@ -96,36 +97,52 @@ TEST(WorkDeque, uses_its_array_again_and_again) {
 }
 
 // Each item goes to exactly one: the owner, who pushes and pops at random, or a thief; and
-// what the owner wrote before the push is there. A tiny array, so that it grows under the
-// thieves' hands.
+// what the owner wrote before the push is there. `pauses`: of a thief, between two looks.
+template <class AnyDeque>
+void share_items(AnyDeque& deque, unsigned seed, int pauses) {
+  constexpr std::size_t kItems = 20'000;
+  std::vector<int> items(kItems);
+  std::vector<std::atomic<int>> taken(kItems);
+  std::atomic<std::size_t> left{kItems};
+  const auto take = [&](int* item) {
+    if (item == nullptr) return;
+    const auto index = static_cast<std::size_t>(item - items.data());
+    EXPECT_EQ(*item, static_cast<int>(index) + 1);
+    ++taken[index];
+    --left;
+  };
+  Bunch thieves(3, [&] {
+    while (left != 0) {
+      take(deque.steal());
+      for (int i = 0; i < pauses; ++i) platform::cpu_relax();
+    }
+  });
+  std::mt19937 random(seed);
+  for (std::size_t i = 0; i < kItems;) {
+    for (auto burst = random() % 8; burst != 0 && i < kItems; --burst, ++i) {
+      items[i] = static_cast<int>(i) + 1;
+      deque.push(&items[i]);
+    }
+    for (auto burst = random() % 8; burst != 0; --burst) take(deque.pop());
+  }
+  while (!deque.empty()) take(deque.pop());
+  thieves.join();
+  for (const auto& count : taken) ASSERT_EQ(count, 1);
+}
+
+// A tiny array, so that it grows under the thieves' hands.
 TEST(WorkDeque, gives_each_item_to_one_thread) {
   for (int round = 0; round < rounds(20); ++round) {
-    constexpr std::size_t kItems = 20'000;
-    std::vector<int> items(kItems);
-    std::vector<std::atomic<int>> taken(kItems);
-    std::atomic<std::size_t> left{kItems};
     Deque deque(2);
-    const auto take = [&](int* item) {
-      if (item == nullptr) return;
-      const auto index = static_cast<std::size_t>(item - items.data());
-      EXPECT_EQ(*item, static_cast<int>(index) + 1);
-      ++taken[index];
-      --left;
-    };
-    Bunch thieves(3, [&] {
-      while (left != 0) take(deque.steal());
-    });
-    std::mt19937 random(static_cast<unsigned>(round));
-    for (std::size_t i = 0; i < kItems;) {
-      for (auto burst = random() % 8; burst != 0 && i < kItems; --burst, ++i) {
-        items[i] = static_cast<int>(i) + 1;
-        deque.push(&items[i]);
-      }
-      for (auto burst = random() % 8; burst != 0; --burst) take(deque.pop());
-    }
-    while (!deque.empty()) take(deque.pop());
-    thieves.join();
-    for (const auto& count : taken) ASSERT_EQ(count, 1);
+    share_items(deque, static_cast<unsigned>(round), 0);
+  }
+}
+
+// Thieves come seldom, so it is closed in between.
+TEST(WorkDeque, gives_each_item_to_one_thread_when_it_is_closed_and_opened) {
+  for (int round = 0; round < rounds(20); ++round) {
+    detail::WorkDeque<int, platform::Native, 16, 64, 4> deque;
+    share_items(deque, static_cast<unsigned>(round), 500);
   }
 }
 

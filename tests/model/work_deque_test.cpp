@@ -23,7 +23,7 @@ struct Item {
 };
 
 // Two at a time, as soon as there are four.
-template <class P>
+template <class P, int kQuiet = 2>
 class Items {
  public:
   explicit Items(std::int64_t capacity = 4) : deque_(capacity) {}
@@ -33,6 +33,7 @@ class Items {
     deque_.push(&items_[i]);
   }
   bool pop() { return take(deque_.pop()); }
+  bool take_oldest() { return take(deque_.take_oldest()); }
   bool steal() { return take(deque_.steal()); }
   std::size_t steal_several() {
     Item* items[2];
@@ -56,8 +57,8 @@ class Items {
     return true;
   }
 
-  Item items_[13];
-  WorkDeque<Item, P, 2, 4> deque_;
+  Item items_[14];
+  WorkDeque<Item, P, 2, 4, kQuiet> deque_;
 };
 
 // The owner and two thieves meet at the last item.
@@ -137,24 +138,85 @@ void two_thieves_take_several() {
   items.require_all_taken(6);
 }
 
-// It becomes short, and long again with other items, while a thief is about to take two.
+// It becomes short, and long again with other items, while a thief is about to take two; and
+// is open all the time.
 template <class P>
 void short_and_long_again() {
-  Items<P> items(4);
-  for (std::size_t i = 0; i < 5; ++i) items.push(i);
+  Items<P, 1000> items(4);
+  for (std::size_t i = 0; i < 6; ++i) items.push(i);
+  items.steal();
   together(
       [&] {
         for (int i = 0; i < 4; ++i) items.pop();
-        for (std::size_t i = 5; i < 13; ++i) items.push(i);
+        for (std::size_t i = 6; i < 14; ++i) items.push(i);
       },
       [&] { items.steal_several(); });
-  items.require_all_taken(13);
+  items.require_all_taken(14);
+}
+
+// A thief opens it, the owner closes it again, and takes the rest by plain steps, when the
+// thief comes again.
+template <class P>
+void closes_and_opens() {
+  Items<P> items(8);
+  for (std::size_t i = 0; i < 3; ++i) items.push(i);
+  items.steal();
+  items.pop();
+  for (std::size_t i = 3; i < 5; ++i) {
+    items.push(i);
+    items.pop();
+  }
+  for (std::size_t i = 5; i < 7; ++i) items.push(i);
+  together(
+      [&] {
+        items.pop();
+        items.pop();
+      },
+      [&] {
+        items.steal();
+        items.steal();
+      });
+  items.require_all_taken(7);
+}
+
+// The owner closes it while a thief is at it, who goes on when it is open again.
+template <class P>
+void closes_under_a_thief() {
+  Items<P> items(8);
+  for (std::size_t i = 0; i < 5; ++i) items.push(i);
+  items.steal();
+  together(
+      [&] {
+        for (int i = 0; i < 4; ++i) items.pop();
+      },
+      [&] { items.steal(); }, [&] { items.steal(); });
+  items.require_all_taken(5);
+}
+
+// The owner takes from above, too.
+template <class P>
+void the_owner_from_both_ends() {
+  Items<P> items;
+  for (std::size_t i = 0; i < 3; ++i) items.push(i);
+  together(
+      [&] {
+        items.take_oldest();
+        items.pop();
+      },
+      [&] { items.steal(); }, [&] { items.steal(); });
+  items.require_all_taken(3);
 }
 
 TEST(ModelWorkDeque, gives_each_item_to_one_thread) {
   EXPECT_TRUE(holds(the_last_item<Platform>));
   EXPECT_TRUE(holds(from_both_ends<Platform>, {.bounds = {.deviations = 5}}));
   EXPECT_TRUE(holds(grows_under_a_thief<Platform>, {.bounds = {.deviations = 5}}));
+}
+
+TEST(ModelWorkDeque, is_closed_and_opened_while_threads_take_from_it) {
+  EXPECT_TRUE(holds(closes_and_opens<Platform>, {.bounds = {.deviations = 5}}));
+  EXPECT_TRUE(holds(closes_under_a_thief<Platform>));
+  EXPECT_TRUE(holds(the_owner_from_both_ends<Platform>));
 }
 
 TEST(ModelWorkDeque, gives_several_at_once_to_one_thread) {
@@ -197,6 +259,16 @@ struct TakesTheLastBlindly : nogil::model::Atomic<T> {
   }
 };
 
+// The owner overlooks that somebody is about to open it. (That is bit 2 of the word.)
+template <class T>
+struct OverlooksTheAnnouncement : nogil::model::Atomic<T> {
+  using nogil::model::Atomic<T>::Atomic;
+  T load(std::memory_order order = std::memory_order_seq_cst) const noexcept {
+    const T seen = nogil::model::Atomic<T>::load(order);
+    return order == std::memory_order_acquire ? seen & ~T{4} : seen;
+  }
+};
+
 // The owner comes near to the thieves' end, and lets them go on taking several.
 template <class T>
 struct GoesOnSharing : nogil::model::Atomic<T> {
@@ -218,6 +290,9 @@ struct LooksTheSameAgain : nogil::model::Atomic<T> {
 
 TEST(ModelWorkDeque, needs_each_part_of_its_protocol) {
   EXPECT_TRUE(fails("taken twice", from_both_ends<PlatformOf<WithoutOneOrder>>));
+  EXPECT_TRUE(fails("taken twice", from_both_ends<WithoutHeavyFence>));
+  EXPECT_TRUE(fails("taken twice", closes_and_opens<WithoutHeavyFence>));
+  EXPECT_TRUE(fails("taken twice", from_both_ends<PlatformOf<OverlooksTheAnnouncement>>));
   EXPECT_TRUE(fails("", the_last_item<PlatformOf<TakesTheLastBlindly>>));
   EXPECT_TRUE(fails("", the_last_item<WithoutRelease>));
   EXPECT_TRUE(fails("", grows_under_a_thief<WithoutRelease>));

@@ -8,17 +8,22 @@
 // While the deque is long, a thief may take several tasks in one step. So where tasks are
 // tiny and many, owner and thief do not pass the same cache lines to and fro for each.
 //
-// Threads    push(), pop(), take_back(), bottom() and top(): by the owner. The rest: by anybody.
+// A deque is closed until a thief comes, and again when none has come for a while. While it
+// is closed, the owner's pop() has no locked instruction.
+//
+// Threads    push(), pop(), take_back(), take_oldest(), bottom() and top(): by the owner. The
+//            rest: by anybody.
 // Ordering   What the owner did before a push() is visible to whoever gets the task.
 // Memory     Grows by doubling and never shrinks. Old arrays are kept until the end, as a
 //            thief may still be looking into one: together they are as large as the last.
-// Cost       push: two stores. pop: one exchange, which is the fence that the algorithm
-//            needs between its store and its load. steal: one compare-and-swap, for up to
-//            kMost tasks.
+// Cost       push: two stores. pop: a store and a load; while it is open, an exchange more,
+//            which is the fence that the algorithm needs between the two. steal: one
+//            compare-and-swap, for up to kMost tasks; to open it first, a heavy fence more
+//            (platform/fence.hpp).
 // Source     D. Chase and Y. Lev, "Dynamic Circular Work-Stealing Deque" (2005); orders
 //            after N. Le, A. Pop, A. Cohen and F. Zappa Nardelli, "Correct and Efficient
 //            Work-Stealing for Weak Memory Models" (2013), with sequentially consistent
-//            loads in the place of their fences. Stealing several is ours.
+//            loads in the place of their fences. Stealing several is ours, and so is closing.
 
 #pragma once
 
@@ -32,8 +37,9 @@
 namespace nogil::detail {
 
 // kMost: how many tasks a thief takes at most in one step. kLong: how many there must be for
-// the owner to let it take more than one.
-template <class Task, class Platform, std::int64_t kMost = 16, std::int64_t kLong = 4 * kMost>
+// the owner to let it take more than one. kQuiet: after how many pops without a theft it is
+// closed.
+template <class Task, class Platform, std::int64_t kMost = 16, std::int64_t kLong = 4 * kMost, int kQuiet = 1024>
 class WorkDeque {
   static_assert(kLong >= 2 * kMost);
 
@@ -72,6 +78,19 @@ class WorkDeque {
     return slots->get(last) == task && pop_last(last, slots) != nullptr;
   }
 
+  // The oldest task; null if there is none.
+  Task* take_oldest() noexcept {
+    std::uint64_t word = top_.load(std::memory_order_acquire);
+    const Index bottom = bottom_.load(std::memory_order_relaxed);
+    while (index(word) < bottom) {
+      Task* const task = array(std::memory_order_relaxed)->get(index(word));
+      if (top_.compare_exchange_strong(word, word + kOne, std::memory_order_seq_cst, std::memory_order_acquire)) {
+        return task;
+      }
+    }
+    return nullptr;
+  }
+
   // The oldest task; null if there is none, or somebody else was faster.
   Task* steal() noexcept {
     Task* task = nullptr;
@@ -83,6 +102,9 @@ class WorkDeque {
   // and never more than half of them. How many; 0 as above.
   std::size_t steal(Task** tasks, std::size_t most) noexcept {
     std::uint64_t word = top_.load(std::memory_order_seq_cst);
+    if ((word & kOpen) == 0) [[unlikely]] {
+      if (bottom_.load(std::memory_order_acquire) <= index(word) || !open(word)) return 0;
+    }
     const Index top = index(word);
     const Index bottom = bottom_.load(std::memory_order_seq_cst);
     if (top >= bottom) return 0;
@@ -119,18 +141,32 @@ class WorkDeque {
   }
 
  private:
-  // Tasks [top, bottom_) are there, where top_ is twice top, plus 1 while the deque is
-  // shared; task i lies in slot i of the array, modulo its capacity.
+  // Tasks [top, bottom_) are there; task i lies in slot i of the array, modulo its capacity.
+  // top_ holds
   //
-  // Who takes the last task? The owner lowers bottom_, then looks at top_; a thief looks at
-  // top_, then at bottom_, and raises top_ only if it is still what it saw. The steps on
-  // these two words are sequentially consistent, so they have one order. If the owner's
+  //   bit 0      shared   the owner keeps away from the top
+  //   bit 1      open     thieves may take
+  //   bit 2      opening  a thief is about to open it
+  //   bits 3...  top
+  //
+  // Who takes the last task, when it is open? The owner lowers bottom_, then looks at top_;
+  // a thief looks at top_, then at bottom_, and raises top_ only if it is still what it saw.
+  // The steps on these two words are sequentially consistent, so they have one order. If the owner's
   // look found top_ below the task that it takes, the step that raises top_ to that task
   // comes after the look, and a thief that finds top_ there looks at bottom_ later still:
   // it sees it lowered, and takes nothing. Otherwise both go for top_ by compare-and-swap.
   //
   // A thief reads the slot before it knows that it has won. If the owner has meanwhile put
   // another task there, top_ has moved, and the thief throws away what it read.
+  //
+  // When it is closed, no thief raises top_. The owner's two steps are plain ones then, and
+  // the second may come before others see the first. A thief announces that it opens the
+  // deque, then makes all cores pass a fence, and only then opens it. If the owner's look
+  // came after its core's fence, it found the announcement, and takes both steps again as
+  // above. If it came before, what it lowered bottom_ to is seen by every look at bottom_
+  // that follows the opening. One that came before it, in an earlier time of being open, may
+  // be of no value; but its thief takes the oldest task, and that one the owner never takes
+  // without a change of top_. (Of several: those that the owner keeps away from.)
   //
   // Several at once. That holds for a thief that takes [t, t + n) in one step from top_ = t,
   // as long as the owner does not take one of these by its short way. While the deque is
@@ -143,9 +179,11 @@ class WorkDeque {
   // some thief saw when it was shared, while the tasks behind the first were exchanged.
   static constexpr Index kFirstCapacity = 256;
   static constexpr std::uint64_t kShared = 1;
-  static constexpr std::uint64_t kOne = 2;
+  static constexpr std::uint64_t kOpen = 2;
+  static constexpr std::uint64_t kOpening = 4;
+  static constexpr std::uint64_t kOne = 8;
 
-  static constexpr Index index(std::uint64_t top) noexcept { return static_cast<Index>(top >> 1); }
+  static constexpr Index index(std::uint64_t top) noexcept { return static_cast<Index>(top / kOne); }
 
   template <class T>
   using Atomic = typename Platform::template Atomic<T>;
@@ -179,8 +217,15 @@ class WorkDeque {
 
   // Takes the newest task, which has this number, unless a thief has taken it.
   [[gnu::always_inline]] Task* pop_last(Index last, Array* slots) noexcept {
-    bottom_.exchange(last, std::memory_order_seq_cst);
-    std::uint64_t word = top_.load(std::memory_order_seq_cst);
+    bottom_.store(last, std::memory_order_release);  // released: a thief may read what it lies below
+    Platform::light_fence();                         // against that of open()
+    std::uint64_t word = top_.load(std::memory_order_acquire);
+    if ((word & (kOpen | kOpening)) != 0) {
+      bottom_.exchange(last, std::memory_order_seq_cst);
+      word = top_.load(std::memory_order_seq_cst);
+      if (index(word) != quiet_since_) quiet_since_ = index(word), quiet_ = 0;
+      else if (++quiet_ == kQuiet) [[unlikely]] word = close();
+    }
     if (shared_ && last - index(word) < kMost) [[unlikely]]
       word = unshare();
     if (index(word) < last) [[likely]]
@@ -191,9 +236,10 @@ class WorkDeque {
   // It is the only one, and thieves may want it, too; or they have taken it.
   [[gnu::noinline]] Task* pop_contended(Index last, Array* slots, std::uint64_t word) noexcept {
     Task* task = nullptr;
-    if (index(word) == last &&
-        top_.compare_exchange_strong(word, word + kOne, std::memory_order_seq_cst, std::memory_order_relaxed)) {
-      task = slots->get(last);
+    while (task == nullptr && index(word) == last) {
+      if (top_.compare_exchange_strong(word, word + kOne, std::memory_order_seq_cst, std::memory_order_relaxed)) {
+        task = slots->get(last);
+      }
     }
     know_top(last + 1, slots->capacity);
     bottom_.store(last + 1, std::memory_order_relaxed);
@@ -223,6 +269,26 @@ class WorkDeque {
     return slots;
   }
 
+  // By a thief. False, for now: another one is at it, or the owner has closed it again.
+  [[gnu::noinline, gnu::cold]] bool open(std::uint64_t& word) noexcept {
+    while ((word & kOpen) == 0) {
+      if ((word & kOpening) != 0) return false;
+      if (!top_.compare_exchange_weak(word, word | kOpening, std::memory_order_seq_cst, std::memory_order_seq_cst)) {
+        continue;
+      }
+      Platform::heavy_fence();  // against the light one of pop_last()
+      top_.fetch_add(kOpen - kOpening, std::memory_order_seq_cst);
+      word = top_.load(std::memory_order_seq_cst);
+      return (word & kOpen) != 0;
+    }
+    return true;
+  }
+
+  [[gnu::noinline, gnu::cold]] std::uint64_t close() noexcept {
+    quiet_ = 0;
+    return top_.fetch_and(~kOpen, std::memory_order_seq_cst) & ~kOpen;
+  }
+
   [[gnu::noinline, gnu::cold]] std::uint64_t unshare() noexcept {
     const std::uint64_t word = top_.fetch_and(~kShared, std::memory_order_seq_cst) & ~kShared;
     shared_ = false;
@@ -246,6 +312,8 @@ class WorkDeque {
   Index known_top_ = 0;   // top has come at least this far
   Index look_up_at_ = 0;  // a push() at or above this has to look
   bool shared_ = false;
+  int quiet_ = 0;           // pops, while it was open, since top was last seen elsewhere than
+  Index quiet_since_ = 0;   //   here
   Index unshared_at_ = -1;  // top when it was shared for the last time
 };
 

@@ -87,15 +87,12 @@ inline TaskBlock* Worker::next_own() noexcept {
   if (deque_.bottom() != batch_end_) {
     if (TaskBlock* const task = deque_.pop()) return task;
   }
-  while (!deque_.empty()) {
-    if (TaskBlock* const task = deque_.steal()) return task;
-  }
-  return nullptr;
+  return deque_.take_oldest();
 }
 
 // What would come last otherwise.
 [[gnu::noinline]] inline TaskBlock* Worker::look_around() noexcept {
-  if (deque_.top() < batch_end_) return deque_.steal();
+  if (deque_.top() < batch_end_) return deque_.take_oldest();
   return turns_ % (2 * kLookAround) == 0 ? take_others(1) : take_outside(1);
 }
 
