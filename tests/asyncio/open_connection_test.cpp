@@ -65,6 +65,7 @@ TEST(OpenConnection, talks_to_who_listens_there) {
 }
 
 TEST(OpenConnection, looks_up_a_name_while_others_run) {
+  if (!testing::localhost_is_known()) GTEST_SKIP() << "no name is known here, not even localhost";
   const auto amain = []() -> Coro<> {
     const Server server = co_await start_server(echo, "localhost", 0);
     auto connection = co_await open_connection("localhost", server.port());
@@ -107,7 +108,9 @@ TEST(OpenConnection, sends_small_writes_at_once) {
 TEST(OpenConnection, says_that_nobody_listens) {
   const auto amain = []() -> Coro<> {
     EXPECT_EQ(co_await error_of(open_connection("127.0.0.1", free_port())), ECONNREFUSED);
-    EXPECT_EQ(co_await error_of(open_connection("localhost", free_port())), ECONNREFUSED);
+    if (testing::localhost_is_known()) {
+      EXPECT_EQ(co_await error_of(open_connection("localhost", free_port())), ECONNREFUSED);
+    }
   };
   run(amain());
 }

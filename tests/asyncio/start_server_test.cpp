@@ -31,6 +31,7 @@ Coro<std::string> answer_of(Connection connection, std::string question) {
 }
 
 TEST(StartServer, looks_up_the_name_of_a_host) {
+  if (!testing::localhost_is_known()) GTEST_SKIP() << "no name is known here, not even localhost";
   const auto amain = []() -> Coro<> {
     const Server server = co_await start_server(measure, "localhost", 0);
     EXPECT_NE(server.port(), 0);

@@ -7,6 +7,7 @@
 #pragma once
 
 #include <gtest/gtest.h>
+#include <netdb.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -26,6 +27,14 @@ namespace nogil::testing {
 // Lets the loop look at its descriptors so many times, at least.
 inline asyncio::Coro<> rounds_of_the_loop(int count) {
   for (int i = 0; i < count; ++i) co_await asyncio::sleep(std::chrono::microseconds(1));
+}
+
+// Not in a file system with nothing in it: the name stands in /etc/hosts.
+inline bool localhost_is_known() {
+  addrinfo* found = nullptr;
+  if (::getaddrinfo("localhost", nullptr, nullptr, &found) != 0) return false;
+  ::freeaddrinfo(found);
+  return true;
 }
 
 class Line {
