@@ -103,6 +103,76 @@ TEST(AsCompleted, may_be_left_early) {
   in_virtual_time(amain());
 }
 
+TEST(AsCompleted, goes_on_where_it_was_left) {
+  const auto amain = []() -> Coro<> {
+    auto all = as_completed(naps({4, 2, 3, 1}));
+    std::vector<int> order;
+    for (auto& next : all) {
+      order.push_back(co_await next);
+      if (order.size() == 2) break;
+    }
+    EXPECT_EQ(all.size(), 2u);
+    for (auto& next : all) order.push_back(co_await next);
+    EXPECT_EQ(order, (std::vector<int>{1, 2, 3, 4}));
+    for (auto& next : all) order.push_back(co_await next);
+    EXPECT_EQ(order.size(), 4u);
+  };
+  VirtualLoop loop;
+  loop.run_until_complete(amain());
+  EXPECT_EQ(loop.elapsed(), 4s);
+}
+
+TEST(AsCompleted, gives_the_quickest_to_who_awaits_first) {
+  const auto amain = []() -> Coro<> {
+    const auto all = as_completed(naps({1, 2}));
+    auto at = all.begin();
+    auto first = *at;
+    ++at;
+    auto second = *at;
+    ++at;
+    EXPECT_FALSE(at != all.end());
+    EXPECT_EQ(co_await second, 1);
+    EXPECT_EQ(co_await first, 2);
+  };
+  in_virtual_time(amain());
+}
+
+TEST(AsCompleted, may_be_awaited_again_by_one_who_was_cancelled) {
+  const auto insists = [](std::vector<Coro<int>> coros) -> Coro<int> {
+    int cancellations = 0;
+    for (auto& next : as_completed(std::move(coros))) {
+      for (int sum = 0; sum == 0;) {
+        try {
+          sum = co_await next;
+        } catch (const CancelledError&) {
+          ++cancellations;
+        }
+      }
+    }
+    co_return cancellations;
+  };
+  const auto amain = [](auto make) -> Coro<> {
+    const Task<int> task = create_task(make(naps({2, 4})));
+    for (int i = 0; i < 3; ++i) {
+      co_await sleep(1s);
+      task.cancel();  // also in the round in which there is one
+    }
+    EXPECT_EQ(co_await task, 3);
+  };
+  VirtualLoop loop;
+  loop.run_until_complete(amain(insists));
+  EXPECT_EQ(loop.elapsed(), 4s);
+}
+
+TEST(AsCompleted, does_not_wait_for_a_time_that_it_does_not_need) {
+  const auto amain = []() -> Coro<> {
+    for (auto& next : as_completed(naps({1}), 1h)) EXPECT_EQ(co_await next, 1);
+  };
+  VirtualLoop loop;
+  loop.run_until_complete(amain());
+  EXPECT_EQ(loop.elapsed(), 1s);
+}
+
 TEST(AsCompleted, can_be_awaited_by_several_tasks) {
   const auto amain = []() -> Coro<> {
     std::vector<Task<int>> tasks;

@@ -118,6 +118,26 @@ TEST(AsyncBarrier, does_not_count_one_who_is_cancelled) {
   in_virtual_time(amain());
 }
 
+// CPython: who comes next after one who is cancelled goes behind the others.
+TEST(AsyncBarrier, lets_go_in_the_order_in_which_it_does_in_python_when_one_was_cancelled) {
+  static Log log;
+  log.clear();
+  const auto amain = []() -> Coro<> {
+    Barrier barrier(5);
+    std::vector<Task<int>> tasks;
+    for (const char* name : {"a", "b", "c", "d"}) tasks.push_back(create_task(arrives(barrier, log, name)));
+    co_await yield();
+    tasks[1].cancel();
+    EXPECT_TRUE(co_await ends_cancelled(tasks[1]));
+    tasks.push_back(create_task(arrives(barrier, log, "e")));
+    co_await yield();
+    EXPECT_EQ(co_await arrives(barrier, log, "f"), 4);
+    for (const std::size_t i : {0u, 2u, 3u, 4u}) co_await tasks[i];
+  };
+  in_virtual_time(amain());
+  EXPECT_EQ(log, (Log{"f4", "c2", "d3", "a0", "e3"}));
+}
+
 TEST(AsyncBarrier, lets_the_others_go_when_one_is_cancelled_on_its_way) {
   static Log log;
   log.clear();
@@ -182,6 +202,142 @@ TEST(AsyncBarrier, sends_away_who_waits_when_it_is_reset) {
   };
   in_virtual_time(amain());
   EXPECT_EQ(log, (Log{"a broken", "b broken"}));
+}
+
+// Some have gone, the others are on their way when it is reset.
+Coro<> resets_when_two_are_left(Barrier& barrier, Log& log, int& inside, std::string name) {
+  try {
+    co_await barrier.wait();
+    if (--inside == 2) co_await barrier.reset();
+    log.push_back(name);
+  } catch (const BrokenBarrierError&) {
+    --inside;
+    log.push_back(name + " broken");
+  }
+}
+
+TEST(AsyncBarrier, sends_away_those_who_are_on_their_way_when_it_is_reset) {
+  static Log log;
+  log.clear();
+  const auto amain = []() -> Coro<> {
+    Barrier barrier(5);
+    int inside = 5;
+    std::vector<Coro<>> tasks;
+    for (const char* name : {"a", "b", "c", "d", "e"}) {
+      tasks.push_back(resets_when_two_are_left(barrier, log, inside, name));
+    }
+    co_await gather(std::move(tasks));
+    EXPECT_FALSE(barrier.broken());
+    EXPECT_EQ(barrier.n_waiting(), 0);
+    const Task<int> again = create_task(arrives(barrier, log, "again"));
+    co_await yield();
+    EXPECT_EQ(barrier.n_waiting(), 1);
+    again.cancel();
+    EXPECT_TRUE(co_await ends_cancelled(again));
+  };
+  in_virtual_time(amain());
+  EXPECT_EQ(log, (Log{"e", "a", "b", "c broken", "d broken"}));
+}
+
+// Two have gone and come again, and wait outside, when the third changes it; two are on their way.
+Coro<> comes_again(Barrier& barrier, Log& log, int& gone, std::string name, bool abort) {
+  bool broken = false;
+  try {
+    co_await barrier.wait();
+  } catch (const BrokenBarrierError&) {
+    broken = true;
+  }
+  if (broken) log.push_back(name + " broken");
+  else if (++gone == 3 && abort) co_await barrier.abort();
+  else if (gone == 3) co_await barrier.reset();
+  if ((broken || gone >= 3) && abort) co_return;
+  try {
+    co_await barrier.wait();
+    log.push_back(name + " again");
+  } catch (const BrokenBarrierError&) {
+    log.push_back(name + " broken outside");
+  }
+}
+
+Log five_come_again(bool abort) {
+  static Log log;
+  log.clear();
+  const auto amain = [](bool aborts) -> Coro<> {
+    Barrier barrier(5);
+    int gone = 0;
+    std::vector<Coro<>> tasks;
+    for (const char* name : {"a", "b", "c", "d", "e"}) {
+      tasks.push_back(comes_again(barrier, log, gone, name, aborts));
+    }
+    co_await gather(std::move(tasks));
+    EXPECT_EQ(barrier.broken(), aborts);
+    EXPECT_EQ(barrier.n_waiting(), 0);
+  };
+  in_virtual_time(amain(abort));
+  std::sort(log.begin(), log.end());
+  return log;
+}
+
+TEST(AsyncBarrier, lets_those_who_wait_outside_come_in_after_a_reset) {
+  EXPECT_EQ(five_come_again(false),
+            (Log{"a again", "b again", "c again", "c broken", "d again", "d broken", "e again"}));
+}
+
+TEST(AsyncBarrier, sends_away_those_who_wait_outside_when_it_is_aborted) {
+  EXPECT_EQ(five_come_again(true), (Log{"a broken outside", "c broken", "d broken", "e broken outside"}));
+}
+
+TEST(AsyncBarrier, forgets_a_reset_once_all_have_gone) {
+  const auto amain = []() -> Coro<> {
+    Barrier barrier(1);
+    co_await barrier.reset();
+    EXPECT_FALSE(barrier.broken());
+    EXPECT_EQ(co_await barrier.wait(), 0);
+    co_await barrier.abort();
+    EXPECT_TRUE(barrier.broken());
+    EXPECT_THROW(co_await barrier.wait(), BrokenBarrierError);
+    co_await barrier.abort();
+    co_await barrier.reset();
+    co_await barrier.reset();
+    EXPECT_EQ(co_await barrier.wait(), 0);
+    EXPECT_EQ(barrier.n_waiting(), 0);
+  };
+  in_virtual_time(amain());
+}
+
+// As threading.Barrier is repaired: all meet at another one, and one of them resets it.
+Coro<> fails_and_repairs(Barrier& barrier, Barrier& meeting, Log& log) {
+  bool failed = false;
+  try {
+    if (co_await barrier.wait() == 2) failed = true;
+    else co_await barrier.wait();
+    if (!failed) log.push_back("passed");
+  } catch (const BrokenBarrierError&) {
+    log.push_back("broken");
+  }
+  if (failed) co_await barrier.abort();
+  if (co_await meeting.wait() == 2) co_await barrier.reset();
+  co_await meeting.wait();
+  co_await barrier.wait();
+  log.push_back("repaired");
+}
+
+TEST(AsyncBarrier, is_repaired_by_those_who_meet_at_another_one) {
+  static Log log;
+  log.clear();
+  const auto amain = []() -> Coro<> {
+    Barrier barrier(5);
+    Barrier meeting(5);
+    std::vector<Coro<>> tasks;
+    for (int i = 0; i < 5; ++i) tasks.push_back(fails_and_repairs(barrier, meeting, log));
+    co_await gather(std::move(tasks));
+    EXPECT_FALSE(barrier.broken());
+    EXPECT_EQ(barrier.n_waiting() + meeting.n_waiting(), 0);
+  };
+  in_virtual_time(amain());
+  EXPECT_EQ(std::count(log.begin(), log.end(), "broken"), 4);
+  EXPECT_EQ(std::count(log.begin(), log.end(), "repaired"), 5);
+  EXPECT_EQ(log.size(), 9u);
 }
 
 TEST(AsyncBarrier, that_is_destroyed_first_lets_those_who_wait_be_cancelled) {

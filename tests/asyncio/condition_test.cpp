@@ -10,6 +10,8 @@
 #include <vector>
 
 #include "asyncio/support/steps.hpp"
+#include "nogil/asyncio/timeout.hpp"
+#include "nogil/asyncio/wait_for.hpp"
 
 namespace nogil::asyncio {
 namespace {
@@ -226,6 +228,98 @@ TEST(AsyncCondition, that_is_destroyed_first_lets_those_who_wait_be_cancelled) {
     EXPECT_TRUE(co_await ends_cancelled(a));
   };
   in_virtual_time(amain(waiter));
+}
+
+// CPython: the cancelled one is passed over, and notifies one more when it has the lock again.
+TEST(AsyncCondition, notifies_another_than_one_who_is_cancelled_already) {
+  static Log log;
+  log.clear();
+  const auto amain = []() -> Coro<> {
+    Condition condition;
+    const Task<> a = create_task(waits(condition, log, "a"));
+    for (const char* name : {"b", "c", "d"}) create_task(waits(condition, log, name));
+    co_await yield();
+    co_await condition.acquire();
+    a.cancel();
+    condition.notify();
+    condition.release();
+    EXPECT_TRUE(co_await ends_cancelled(a));
+    co_await pass_rounds(5);
+    EXPECT_EQ(log, (Log{"b", "c"}));
+    co_await condition.acquire();
+    condition.notify_all();
+    condition.release();
+    co_await pass_rounds(3);
+  };
+  in_virtual_time(amain());
+  EXPECT_EQ(log, (Log{"b", "c", "d"}));
+}
+
+// Takes what is there, again and again, until it is told to stop.
+Coro<> consumes(Condition& condition, int& items, const bool& stop) {
+  const auto guard = co_await condition.guard();
+  for (;;) {
+    co_await condition.wait([&] { return items != 0 || stop; });
+    if (stop) co_return;
+    --items;
+  }
+}
+
+TEST(AsyncCondition, lets_another_take_what_one_was_notified_of_who_is_cancelled) {
+  const auto amain = [](bool while_it_waits_for_the_lock) -> Coro<> {
+    Condition condition;
+    int items = 0;
+    bool stop = false;
+    const Task<> a = create_task(consumes(condition, items, stop));
+    const Task<> b = create_task(consumes(condition, items, stop));
+    co_await yield();
+    {
+      const auto guard = co_await condition.guard();
+      ++items;
+      condition.notify();
+      if (while_it_waits_for_the_lock) co_await yield();
+      a.cancel();
+      // Who takes it tells nobody: so this is only for giving the lock back.
+      EXPECT_THROW(co_await timeout(1s, condition.wait([&] { return items == 0; })), TimeoutError);
+      EXPECT_EQ(items, 0);
+      stop = true;
+      condition.notify_all();
+    }
+    co_await b;
+    EXPECT_TRUE(a.cancelled());
+  };
+  for (const bool waits_for_the_lock : {false, true}) in_virtual_time(amain(waits_for_the_lock));
+}
+
+TEST(AsyncCondition, keeps_the_lock_for_one_whose_time_is_over) {
+  const auto amain = []() -> Coro<> {
+    Condition condition;
+    const auto guard = co_await condition.guard();
+    EXPECT_THROW(co_await wait_for(condition.wait(), 1s), TimeoutError);
+    EXPECT_TRUE(condition.locked());
+    EXPECT_THROW(co_await timeout(1s, condition.wait([] { return false; })), TimeoutError);
+    EXPECT_TRUE(condition.locked());
+  };
+  VirtualLoop loop;
+  loop.run_until_complete(amain());
+  EXPECT_EQ(loop.elapsed(), 2s);
+}
+
+TEST(AsyncCondition, that_is_waited_for_by_a_task_of_its_own_has_the_lock_when_that_ends) {
+  const auto amain = []() -> Coro<> {
+    Condition condition;
+    co_await condition.acquire();
+    const Task<bool> waiting = create_task(condition.wait());
+    co_await yield();
+    EXPECT_FALSE(condition.locked());
+    co_await condition.acquire();
+    condition.notify();
+    get_running_loop().call_soon([waiting] { waiting.cancel(); });
+    get_running_loop().call_soon([&condition] { condition.release(); });
+    EXPECT_TRUE(co_await ends_cancelled(waiting));
+    EXPECT_TRUE(condition.locked());
+  };
+  in_virtual_time(amain());
 }
 
 }  // namespace

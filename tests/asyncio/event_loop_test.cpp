@@ -169,6 +169,25 @@ TEST(EventLoop, says_so_when_it_was_stopped_before_the_end) {
   EXPECT_THROW(loop.run_until_complete(amain(loop)), RuntimeError);
 }
 
+TEST(EventLoop, goes_on_with_what_it_was_stopped_in) {
+  const auto counts = [](EventLoop& loop, int& count) -> Coro<> {
+    while (count < 10) {
+      co_await sleep(1s);
+      if (++count == 2) loop.stop();
+    }
+  };
+  VirtualLoop loop;
+  int count = 0;
+  const Task<> task = loop.create_task(counts(loop, count));
+  EXPECT_THROW(loop.run_until_complete(task), RuntimeError);
+  EXPECT_FALSE(task.done());
+  EXPECT_EQ(count, 2);
+  EXPECT_EQ(loop.elapsed(), 2s);
+  task.cancel();
+  EXPECT_THROW(loop.run_until_complete(task), CancelledError);
+  EXPECT_EQ(count, 2);
+}
+
 TEST(EventLoop, is_one_to_a_thread) {
   EXPECT_THROW(static_cast<void>(get_running_loop()), RuntimeError);
   VirtualLoop loop;

@@ -150,6 +150,36 @@ TEST(AsyncFuture, tells_of_an_exception_that_nobody_saw) {
   EXPECT_EQ(reported.texts.size(), 1u);
 }
 
+TEST(AsyncFuture, that_failed_is_not_told_of_once_it_was_to_be_cancelled) {
+  const Reported reported;
+  const auto amain = []() -> Coro<> {
+    const auto future = get_running_loop().create_future<int>();
+    future.set_exception(std::domain_error("too late"));
+    EXPECT_FALSE(future.cancel());
+    co_return;
+  };
+  in_virtual_time(amain());
+  EXPECT_TRUE(reported.texts.empty());
+}
+
+TEST(AsyncFuture, calls_back_with_an_exception_and_when_it_is_cancelled) {
+  static Log log;
+  log.clear();
+  const auto amain = []() -> Coro<> {
+    const auto note = [](const Future<>& done) { log.push_back(done.cancelled() ? "cancelled" : "failed"); };
+    const auto failed = get_running_loop().create_future<>();
+    const auto cancelled = get_running_loop().create_future<>();
+    failed.add_done_callback([](const Future<>& done) { EXPECT_NE(done.exception(), nullptr); });
+    failed.add_done_callback(note);
+    cancelled.add_done_callback(note);
+    failed.set_exception(std::domain_error("seen"));
+    cancelled.cancel();
+    co_await yield();
+  };
+  in_virtual_time(amain());
+  EXPECT_EQ(log, (Log{"failed", "cancelled"}));
+}
+
 TEST(AsyncFuture, moves_its_result_out_for_the_last_handle) {
   const auto amain = []() -> Coro<> {
     auto future = get_running_loop().create_future<std::unique_ptr<int>>();

@@ -13,6 +13,7 @@
 
 #include "asyncio/support/excepthook.hpp"
 #include "asyncio/support/steps.hpp"
+#include "nogil/asyncio/shield.hpp"
 
 namespace nogil::asyncio {
 namespace {
@@ -239,6 +240,85 @@ TEST(GatherSettled, waits_for_all_when_it_is_cancelled) {
   };
   in_virtual_time(amain());
   EXPECT_EQ(log, (Log{"a cancelled", "b cancelled", "a ended", "b ended"}));
+}
+
+// CPython: bpo-26923, the results are there and who gathers has not gone on yet.
+TEST(Gather, that_is_cancelled_when_all_are_done_loses_no_cancellation) {
+  const auto amain = []() -> Coro<> {
+    const Task<int> a = create_task(value_after(0ms, 1));
+    const Task<int> b = create_task(value_after(0ms, 2));
+    const Task<> outer = create_task(gathers(a, b));
+    co_await pass_rounds(2);
+    EXPECT_TRUE(a.done() && b.done() && !outer.done());
+    EXPECT_TRUE(outer.cancel());
+    EXPECT_TRUE(co_await ends_cancelled(outer));
+    EXPECT_FALSE(a.cancelled() || b.cancelled());
+  };
+  in_virtual_time(amain());
+}
+
+Coro<> settles_again_and_again() {
+  for (;;) co_await gather_settled(nap(50ms));
+}
+
+TEST(GatherSettled, does_not_keep_a_cancellation_for_itself) {
+  const auto amain = []() -> Coro<> {
+    const Task<> task = create_task(settles_again_and_again());
+    co_await sleep(200ms);
+    task.cancel();
+    EXPECT_TRUE(co_await ends_cancelled(task));
+  };
+  in_virtual_time(amain());
+}
+
+Coro<> gathers_shielded(Task<int> a, Task<int> b) {
+  co_await gather(shield(a), shield(b));
+}
+Coro<> shields_gathered(Task<int> a, Task<int> b) {
+  co_await shield(gather(a, b));
+}
+
+TEST(Gather, goes_with_shield_inside_and_outside) {
+  const auto amain = []() -> Coro<> {
+    for (const bool inside : {true, false}) {
+      const Task<int> a = create_task(value_after(2s, 1));
+      const Task<int> b = create_task(value_after(3s, 2));
+      const Task<> outer = create_task(inside ? gathers_shielded(a, b) : shields_gathered(a, b));
+      co_await sleep(1s);
+      outer.cancel();
+      EXPECT_TRUE(co_await ends_cancelled(outer));
+      EXPECT_FALSE(a.done() || b.done());
+      EXPECT_EQ(co_await a + co_await b, 3);
+    }
+  };
+  VirtualLoop loop;
+  loop.run_until_complete(amain());
+  EXPECT_EQ(loop.elapsed(), 6s);
+}
+
+// CPython 3.12: nothing is left to wait for.
+TEST(Gather, of_what_is_done_does_not_wait) {
+  const auto amain = []() -> Coro<> {
+    const Task<int> a = create_task(number(1));
+    const Task<int> failed = create_task(fail_after(0ms, "seen"));
+    const Task<int> slow = create_task(fail_after(1s, "nobody's business"));
+    co_await pass_rounds(2);
+    static bool other_ran;
+    other_ran = false;
+    get_running_loop().call_soon([] { other_ran = true; });
+    EXPECT_EQ(std::get<1>(co_await gather(a, a)), 1);
+    EXPECT_THROW(co_await gather(slow, a, failed), std::domain_error);
+    EXPECT_FALSE(std::get<1>(co_await gather_settled(a, failed)).has_value());
+    const std::vector<Task<int>> all = {a, a};
+    EXPECT_EQ((co_await gather(all)).size(), 2u);
+    EXPECT_FALSE(other_ran);
+    EXPECT_FALSE(slow.done());
+    co_await sleep(2s);
+    EXPECT_TRUE(other_ran);
+  };
+  const Reported reported;
+  in_virtual_time(amain());
+  EXPECT_TRUE(reported.texts.empty());
 }
 
 TEST(Gather, of_a_hundred_thousand_works) {

@@ -139,6 +139,57 @@ TEST(AsyncLock, is_not_taken_by_the_last_one_who_is_cancelled) {
   in_virtual_time(amain());
 }
 
+// bpo-32734
+TEST(AsyncLock, lets_only_one_in_when_one_is_cancelled_and_it_is_released_at_once) {
+  static Log log;
+  log.clear();
+  const auto amain = []() -> Coro<> {
+    Lock lock;
+    co_await lock.acquire();
+    const Task<> a = create_task(holds(lock, log, "a"));
+    const Task<> b = create_task(holds(lock, log, "b", 1000));
+    const Task<> c = create_task(holds(lock, log, "c"));
+    co_await yield();
+    get_running_loop().call_soon([&, a] {
+      a.cancel();
+      lock.release();
+    });
+    EXPECT_TRUE(co_await ends_cancelled(a));
+    co_await pass_rounds(3);
+    EXPECT_EQ(log, Log{"b"});
+    c.cancel();
+    b.cancel();
+    EXPECT_TRUE(co_await ends_cancelled(b));
+    EXPECT_TRUE(co_await ends_cancelled(c));
+    EXPECT_TRUE(lock.try_acquire());
+  };
+  in_virtual_time(amain());
+}
+
+// CPython 3.13: one who was woken gets the lock if the cancellation is taken back before he runs;
+// one who was not has given up.
+TEST(AsyncLock, is_for_one_whose_cancellation_was_taken_back_after_he_was_woken) {
+  static Log log;
+  log.clear();
+  const auto amain = []() -> Coro<> {
+    Lock lock;
+    co_await lock.acquire();
+    const Task<> a = create_task(holds(lock, log, "a"));
+    const Task<> b = create_task(holds(lock, log, "b"));
+    co_await yield();
+    b.cancel();
+    b.uncancel();
+    lock.release();
+    a.cancel();
+    a.uncancel();
+    co_await a;
+    EXPECT_TRUE(co_await ends_cancelled(b));
+    EXPECT_TRUE(lock.try_acquire());
+  };
+  in_virtual_time(amain());
+  EXPECT_EQ(log, Log{"a"});
+}
+
 TEST(AsyncLock, can_be_waited_for_with_a_timeout_and_as_a_task) {
   const auto amain = []() -> Coro<> {
     Lock lock;

@@ -283,6 +283,71 @@ TYPED_TEST(AnyAsyncQueue, that_is_shut_down_wakes_all_who_wait) {
   EXPECT_EQ(log, (Log{"get", "get", "put", "put"}));
 }
 
+TYPED_TEST(AnyAsyncQueue, that_is_shut_down_with_what_is_in_it_frees_who_joins) {
+  const auto amain = []() -> Coro<> {
+    TypeParam queue;
+    queue.put_nowait(1);
+    queue.put_nowait(2);
+    const Task<bool> joins = create_task(queue.join());
+    co_await pass_rounds(2);
+    queue.shutdown();
+    co_await pass_rounds(2);
+    EXPECT_FALSE(joins.done());
+    queue.shutdown(true);
+    EXPECT_TRUE(co_await joins);
+    EXPECT_THROW(queue.task_done(), ValueError);
+  };
+  in_virtual_time(amain());
+}
+
+TYPED_TEST(AnyAsyncQueue, that_is_shut_down_gives_an_element_to_one_who_was_woken_for_it) {
+  static Log log;
+  log.clear();
+  const auto amain = []() -> Coro<> {
+    TypeParam queue(1);
+    std::vector<int> got;
+    const Task<> first = create_task(gets(queue, got));
+    const Task<> second = create_task(is_shut(queue, log, "get"));
+    co_await yield();
+    queue.put_nowait(3);
+    queue.shutdown();
+    co_await first;
+    co_await second;
+    EXPECT_EQ(got, std::vector<int>(1, 3));
+    // Room for one who puts is of no use to him.
+    TypeParam full(1);
+    full.put_nowait(1);
+    const Task<> third = create_task(is_shut(full, log, "put"));
+    co_await yield();
+    EXPECT_EQ(full.get_nowait(), 1);
+    full.shutdown();
+    co_await third;
+    EXPECT_TRUE(full.empty());
+  };
+  in_virtual_time(amain());
+  EXPECT_EQ(log, (Log{"get", "put"}));
+}
+
+TYPED_TEST(AnyAsyncQueue, that_is_shut_down_lets_one_who_waits_be_cancelled) {
+  static Log log;
+  log.clear();
+  const auto amain = []() -> Coro<> {
+    TypeParam queue;
+    const Task<> a = create_task(is_shut(queue, log, "get"));
+    const Task<> b = create_task(is_shut(queue, log, "get"));
+    const Task<> c = create_task(is_shut(queue, log, "get"));
+    co_await yield();
+    a.cancel();
+    queue.shutdown();
+    b.cancel();
+    EXPECT_TRUE(co_await ends_cancelled(a));
+    EXPECT_TRUE(co_await ends_cancelled(b));
+    co_await c;
+  };
+  in_virtual_time(amain());
+  EXPECT_EQ(log, Log{"get"});
+}
+
 TYPED_TEST(AnyAsyncQueue, can_be_shut_down_with_what_is_in_it) {
   const auto amain = []() -> Coro<> {
     TypeParam queue;

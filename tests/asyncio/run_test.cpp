@@ -3,10 +3,12 @@
 #include "nogil/asyncio/run.hpp"
 
 #include <gtest/gtest.h>
+#include <sched.h>
 #include <signal.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <fstream>
 #include <memory>
 #include <stdexcept>
 #include <string>
@@ -14,6 +16,7 @@
 
 #include "asyncio/support/excepthook.hpp"
 #include "asyncio/support/virtual_time.hpp"
+#include "nogil/asyncio/future.hpp"
 #include "nogil/asyncio/sleep.hpp"
 
 namespace nogil::asyncio {
@@ -220,6 +223,76 @@ TEST(RunInterrupted, leaves_a_handler_of_the_programs_own_alone) {
               return run(amain());
             }),
             44);
+}
+
+TEST(RunInterrupted, reaches_a_coroutine_that_only_lets_others_run) {
+  EXPECT_EQ(in_a_process([] {
+              const auto amain = []() -> Coro<> {
+                get_running_loop().call_later(1ms, [] { ::raise(SIGINT); });
+                for (;;) co_await yield();
+              };
+              try {
+                run(amain());
+              } catch (const KeyboardInterrupt&) {
+                return 45;
+              }
+              return 1;
+            }),
+            45);
+}
+
+// Has another process send SIGINT to this one, as soon as it sleeps.
+void interrupt_when_asleep() {
+  const pid_t self = ::getpid();
+  if (::fork() != 0) return;
+  const std::string stat = "/proc/" + std::to_string(self) + "/stat";
+  for (std::string text; text.find(") S ") == std::string::npos; std::getline(std::ifstream(stat), text)) {
+    if (::kill(self, 0) != 0) ::_exit(1);
+    ::sched_yield();
+  }
+  ::kill(self, SIGINT);
+  ::_exit(0);
+}
+
+TEST(RunInterrupted, wakes_a_loop_that_sleeps) {
+  EXPECT_EQ(in_a_process([] {
+              const auto waits = [](Future<> never) -> Coro<> {
+                interrupt_when_asleep();
+                co_await never;
+              };
+              Runner runner;
+              const auto future = runner.get_loop().create_future<>();
+              try {
+                runner.run(waits(future));
+              } catch (const KeyboardInterrupt&) {
+                return future.cancelled() ? 46 : 2;
+              }
+              return 1;
+            }),
+            46);
+}
+
+TEST(RunInterrupted, is_no_keyboard_interrupt_if_another_cancels_the_coroutine_as_well) {
+  EXPECT_EQ(in_a_process([] {
+              const auto cancels = [](TaskHandle main) -> Coro<> {
+                co_await yield();
+                main.cancel();
+                ::raise(SIGINT);
+              };
+              const auto amain = [](auto make) -> Coro<> {
+                create_task(make(current_task()));
+                co_await sleep(1h);
+              };
+              try {
+                run(amain(cancels));
+              } catch (const CancelledError&) {
+                return 47;
+              } catch (const KeyboardInterrupt&) {
+                return 1;
+              }
+              return 2;
+            }),
+            47);
 }
 
 }  // namespace

@@ -16,6 +16,7 @@ std::string name_of(const std::exception& error) {
     return "ExceptionGroup " + std::to_string(group->exceptions().size());
   }
   if (dynamic_cast<const TimeoutError*>(&error) != nullptr) return "TimeoutError";
+  if (dynamic_cast<const BrokenBarrierError*>(&error) != nullptr) return "BrokenBarrierError";
   if (dynamic_cast<const RuntimeError*>(&error) != nullptr) return "RuntimeError";
   if (dynamic_cast<const std::domain_error*>(&error) != nullptr) return "Error";
   return "another error";
@@ -32,6 +33,25 @@ Coro<> run_children(World& world, const std::string& name, const Statement& stat
   }
   if (statement.op == "gather") co_await gather(std::move(children));
   else co_await gather_settled(std::move(children));
+}
+
+// Those that are not done go on.
+Coro<> run_some(World& world, const std::string& name, const Statement& statement) {
+  const std::chrono::seconds limit(statement.a);
+  std::vector<Task<>> tasks;
+  for (std::size_t i = 0; i < statement.blocks.size(); ++i) {
+    tasks.push_back(create_task(run_task(world, child_name(name, i), statement.blocks[i])));
+  }
+  if (statement.op == "wait") {
+    const ReturnWhen until[] = {FIRST_COMPLETED, FIRST_EXCEPTION, ALL_COMPLETED};
+    const auto ended = co_await asyncio::wait(tasks, limit, until[statement.b]);
+    world.note(name + " sees " + std::to_string(ended.done.size()) + " of " + std::to_string(tasks.size()));
+  } else {
+    for (auto& next : as_completed(tasks, limit)) {
+      co_await next;
+      world.note(name + " sees one");
+    }
+  }
 }
 
 Coro<> run_group(World& world, const std::string& name, const Statement& statement) {
@@ -89,6 +109,20 @@ Coro<> run_queue(World& world, const std::string& name, const Statement& stateme
   }
 }
 
+Coro<> run_join(World& world, const Statement& statement) {
+  const Task<> task = world.spawned[static_cast<std::size_t>(statement.a)];
+  if (!task || task == current_task()) co_return;
+  if (statement.op == "join") {
+    co_await task;
+  } else if (statement.op == "join_for") {
+    co_await wait_for(task, std::chrono::seconds(statement.b));
+  } else if (statement.op == "join_shielded") {
+    co_await shield(task);
+  } else if (const Task<> other = world.spawned[static_cast<std::size_t>(statement.b)]) {
+    co_await gather(task, other);
+  }
+}
+
 // What does not nest.
 Coro<> run_simple(World& world, const std::string& name, const Statement& statement) {
   const std::string& op = statement.op;
@@ -99,9 +133,8 @@ Coro<> run_simple(World& world, const std::string& name, const Statement& statem
     throw std::domain_error("raised");
   } else if (op == "cancel") {
     if (world.spawned[which]) world.spawned[which].cancel();
-  } else if (op == "join") {
-    const Task<> task = world.spawned[which];
-    if (task && task != current_task()) co_await task;
+  } else if (op == "uncancel") {
+    if (world.spawned[which]) world.note(name + " leaves " + std::to_string(world.spawned[which].uncancel()));
   } else if (op == "set") {
     world.events[which].set();
   } else if (op == "clear") {
@@ -111,6 +144,12 @@ Coro<> run_simple(World& world, const std::string& name, const Statement& statem
   } else if (op == "barrier") {
     const std::ptrdiff_t index = co_await world.barriers[which].wait();
     world.note(name + " is " + std::to_string(index));
+  } else if (op == "reset") {
+    co_await world.barriers[which].reset();
+  } else if (op == "abort") {
+    co_await world.barriers[which].abort();
+  } else if (op == "shutdown") {
+    world.queues[which].shutdown(statement.b != 0);
   } else if (op == "notify") {
     world.conditions[which].notify(statement.b);
   } else if (op == "cond_wait") {
@@ -124,6 +163,8 @@ Coro<> run_statement(World& world, std::string name, const Statement& statement)
   const std::string& op = statement.op;
   if (op == "gather" || op == "settle") {
     co_await run_children(world, name, statement);
+  } else if (op == "wait" || op == "completed") {
+    co_await run_some(world, name, statement);
   } else if (op == "group") {
     co_await run_group(world, name, statement);
   } else if (op == "lock" || op == "sem" || op == "cond") {
@@ -134,6 +175,8 @@ Coro<> run_statement(World& world, std::string name, const Statement& statement)
     co_await run_caught(world, name, statement);
   } else if (op == "put" || op == "get") {
     co_await run_queue(world, name, statement);
+  } else if (op.starts_with("join")) {
+    co_await run_join(world, statement);
   } else if (op == "spawn") {
     world.spawned[static_cast<std::size_t>(statement.a)] =
         create_task(run_task(world, child_name(name, 0), statement.blocks[0]));

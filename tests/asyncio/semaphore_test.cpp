@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "asyncio/support/steps.hpp"
+#include "nogil/asyncio/wait_for.hpp"
 
 namespace nogil::asyncio {
 namespace {
@@ -141,6 +142,79 @@ TYPED_TEST(AnyAsyncSemaphore, does_not_hang_after_many_cancellations) {
   };
   in_virtual_time(amain());
   EXPECT_EQ(log, (Log{"2", "4", "5"}));
+}
+
+template <class S>
+Coro<> takes_twice(S& semaphore, Log& log, std::string name) {
+  for (const char* time : {"1", "2"}) {
+    const auto permit = co_await semaphore.guard();
+    log.push_back(name + time);
+    co_await sleep(1s);
+  }
+}
+
+TYPED_TEST(AnyAsyncSemaphore, serves_one_who_comes_again_after_those_who_wait) {
+  static Log log;
+  log.clear();
+  const auto amain = []() -> Coro<> {
+    TypeParam semaphore(1);
+    std::vector<Task<>> tasks;
+    for (const char* name : {"a", "b", "c"}) tasks.push_back(create_task(takes_twice(semaphore, log, name)));
+    for (const Task<>& task : tasks) co_await task;
+  };
+  in_virtual_time(amain());
+  EXPECT_EQ(log, (Log{"a1", "b1", "c1", "a2", "b2", "c2"}));
+}
+
+// One who had to wait although there are permits, since others came first, goes on in the same
+// round as they do.
+TYPED_TEST(AnyAsyncSemaphore, wakes_all_for_whom_there_are_permits_in_one_round) {
+  static Log log;
+  log.clear();
+  const auto releases_and_takes = [](TypeParam& semaphore) -> Coro<> {
+    for (int i = 0; i < 3; ++i) semaphore.release();
+    EXPECT_EQ(semaphore.value(), 2);  // one is promised
+    EXPECT_TRUE(semaphore.locked());
+    co_await takes(semaphore, log, "b");
+  };
+  const auto amain = [](auto second) -> Coro<> {
+    TypeParam semaphore(3);
+    for (int i = 0; i < 3; ++i) co_await semaphore.acquire();
+    const Task<> a = create_task(takes(semaphore, log, "a"));
+    const Task<> b = create_task(second(semaphore));
+    const Task<> c = create_task(takes(semaphore, log, "c"));
+    co_await yield();
+    EXPECT_EQ(semaphore.value(), 2);
+    co_await a;
+    co_await b;
+    co_await c;
+    EXPECT_EQ(semaphore.value(), 0);
+  };
+  in_virtual_time(amain(releases_and_takes));
+  EXPECT_EQ(log, (Log{"a", "b", "c"}));
+}
+
+TYPED_TEST(AnyAsyncSemaphore, is_free_when_one_is_cancelled_by_who_gave_him_the_permit) {
+  static Log log;
+  log.clear();
+  const auto gives_and_cancels = [](TypeParam& semaphore, const Task<>& other) -> Coro<> {
+    {
+      const auto permit = co_await semaphore.guard();
+      co_await yield();
+    }
+    other.cancel();
+  };
+  const auto amain = [](auto first) -> Coro<> {
+    TypeParam semaphore(1);
+    Task<> b;
+    const Task<> a = create_task(first(semaphore, b));
+    b = create_task(takes(semaphore, log, "b"));
+    co_await a;
+    EXPECT_TRUE(co_await ends_cancelled(b));
+    co_await wait_for(semaphore.acquire(), 1s);
+  };
+  in_virtual_time(amain(gives_and_cancels));
+  EXPECT_TRUE(log.empty());
 }
 
 TYPED_TEST(AnyAsyncSemaphore, has_a_guard) {

@@ -99,6 +99,23 @@ TEST(Server, reports_what_a_handler_throws_and_ends_that_connection) {
   EXPECT_NE(reported.texts[0].find("handler failed"), std::string::npos);
 }
 
+TEST(Server, says_nothing_when_a_handler_is_cancelled) {
+  testing::Reported reported;
+  const auto amain = []() -> Coro<> {
+    const auto cancelled = [](StreamReader reader, StreamWriter writer) -> Coro<> {
+      co_await reader.read();
+      writer.close();
+      current_task().cancel();
+      co_await sleep(1h);
+    };
+    const Server server = co_await start_server(cancelled, "127.0.0.1", 0);
+    EXPECT_EQ(co_await ask(server.port(), "fail\n"), "");
+    while (all_tasks().size() > 1) co_await rounds_of_the_loop(1);
+  };
+  run(amain());
+  EXPECT_TRUE(reported.texts.empty());
+}
+
 TEST(Server, accepts_nobody_when_it_is_closed) {
   const auto amain = []() -> Coro<> {
     Server server = co_await start_server(echo, "127.0.0.1", 0);
@@ -156,6 +173,45 @@ TEST(Server, waits_until_it_and_its_connections_are_closed) {
     connection.writer.close();
     co_await closed;
     co_await server.wait_closed();
+  };
+  run(amain());
+}
+
+// CPython: a regression in 3.12.0. The last connection ends as the server is closed.
+TEST(Server, waits_until_it_is_closed_whatever_ends_first) {
+  const auto amain = [](bool server_first) -> Coro<> {
+    Server server = co_await start_server(echo, "127.0.0.1", 0);
+    const auto closed = create_task(server.wait_closed());
+    auto connection = co_await open_connection("127.0.0.1", server.port());
+    EventLoop& loop = get_running_loop();
+    if (server_first) loop.call_soon([&] { server.close(); });
+    loop.call_soon([&] { connection.writer.close(); });
+    if (!server_first) loop.call_soon([&] { server.close(); });
+    co_await server.wait_closed();
+    co_await closed;
+  };
+  for (const bool server_first : {true, false}) run(amain(server_first));
+}
+
+TEST(Server, aborts_a_connection_with_much_to_send) {
+  const auto amain = []() -> Coro<> {
+    static bool closed;
+    closed = false;
+    const auto floods = [](StreamReader, StreamWriter writer) -> Coro<> {
+      for (int i = 0; i < 1000 && writer.write_buffer_size() == 0; ++i) writer.write(std::string(100'000, 'x'));
+      EXPECT_GT(writer.write_buffer_size(), 0u);
+      closed = true;
+      co_await writer.wait_closed();
+    };
+    Server server = co_await start_server(floods, "127.0.0.1", 0);
+    auto connection = co_await open_connection("127.0.0.1", server.port());
+    while (!closed) co_await rounds_of_the_loop(1);
+    server.close();
+    const auto over = create_task(server.wait_closed());
+    co_await rounds_of_the_loop(1);
+    EXPECT_FALSE(over.done());
+    server.abort_clients();
+    co_await over;
   };
   run(amain());
 }

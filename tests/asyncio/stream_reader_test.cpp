@@ -241,6 +241,41 @@ TEST(StreamReader, leaves_the_bytes_when_there_is_no_separator_within_the_limit)
   run(amain());
 }
 
+TEST(StreamReader, leaves_the_bytes_when_the_separator_comes_too_late) {
+  const auto amain = []() -> Coro<> {
+    Line line(3);
+    line.send("some dataAA");
+    const auto without = co_await overrun(line.reader.readuntil("AAA"));
+    EXPECT_EQ(without.value().consumed(), 9u);
+    EXPECT_NE(std::string(without.value().what()).find("not found"), std::string::npos);
+    line.send("A");
+    co_await rounds_of_the_loop(1);
+    EXPECT_EQ(co_await line.reader.readexactly(1), "s");
+    const auto late = co_await overrun(line.reader.readuntil("AAA"));
+    EXPECT_EQ(late.value().consumed(), 8u);
+    EXPECT_EQ(co_await line.reader.readexactly(11), "ome dataAAA");
+  };
+  run(amain());
+}
+
+TEST(StreamReader, drops_a_line_that_is_too_long_while_it_comes) {
+  const auto amain = []() -> Coro<> {
+    Line line(7);
+    const auto task = create_task(overrun(line.reader.readline()));
+    co_await rounds_of_the_loop(1);
+    for (const char* chunk : {"chu", "nk1", "chunk2"}) {
+      EXPECT_FALSE(task.done());
+      line.send(chunk);
+      co_await rounds_of_the_loop(2);
+    }
+    EXPECT_TRUE((co_await task).has_value()) << "before it has an end";
+    line.send("\nchunk3\n");
+    EXPECT_EQ(co_await line.reader.readline(), "\n");
+    EXPECT_EQ(co_await line.reader.readline(), "chunk3\n");
+  };
+  run(amain());
+}
+
 TEST(StreamReader, wants_a_separator) {
   const auto amain = []() -> Coro<> {
     Line line;

@@ -131,6 +131,55 @@ TEST(StreamWriter, frees_at_once_who_is_cancelled_in_drain) {
   run(amain());
 }
 
+// bpo-25441: who never waits for anything else must be told, too.
+TEST(StreamWriter, tells_one_who_only_writes_and_drains_that_nobody_reads) {
+  const auto amain = []() -> Coro<> {
+    Line line;
+    line.end();
+    const auto writes_for_ever = [](StreamWriter& writer) -> Coro<> {
+      for (;;) {
+        writer.write("foo\n");
+        co_await writer.drain();
+      }
+    };
+    EXPECT_NE(co_await error_of(writes_for_ever(line.writer)), 0);
+  };
+  run(amain());
+}
+
+TEST(StreamWriter, closes_with_bytes_that_nobody_has_read) {
+  const auto amain = []() -> Coro<> {
+    Line line;
+    line.send("one\ntwo\n");
+    EXPECT_EQ(co_await line.reader.readline(), "one\n");
+    line.writer.close();
+    co_await line.writer.wait_closed();
+    EXPECT_EQ(co_await line.reader.readline(), "two\n") << "it had come";
+    EXPECT_TRUE(line.reader.at_eof());
+    EXPECT_EQ(co_await line.reader.read(), "");
+    Line quiet;
+    quiet.writer.close();
+    EXPECT_TRUE(quiet.reader.at_eof());
+    co_await quiet.writer.wait_closed();
+    EXPECT_EQ(co_await quiet.reader.read(), "");
+  };
+  run(amain());
+}
+
+TEST(StreamWriter, lets_many_drain_at_once) {
+  const auto amain = []() -> Coro<> {
+    Line line;
+    line.writer.write(std::string(kMuch, 'x'));
+    std::vector<Task<>> draining;
+    for (int i = 0; i < 10; ++i) draining.push_back(create_task(line.writer.drain()));
+    co_await rounds_of_the_loop(1);
+    for (const Task<>& one : draining) EXPECT_FALSE(one.done());
+    EXPECT_EQ((co_await take(line, kMuch)).size(), kMuch);
+    for (const Task<>& one : draining) co_await one;
+  };
+  run(amain());
+}
+
 TEST(StreamWriter, may_be_written_while_another_task_reads) {
   const auto amain = []() -> Coro<> {
     Line line;

@@ -331,6 +331,207 @@ TEST(TaskGroup, can_be_cancelled_without_an_error) {
   EXPECT_EQ(loop.elapsed(), 3s);
 }
 
+// The same, and what is in the groups that are in it: "(first second)".
+std::string describe(const ExceptionGroup& group) {
+  std::string text;
+  for (const std::exception_ptr& error : group.exceptions()) {
+    if (!text.empty()) text += " ";
+    try {
+      std::rethrow_exception(error);
+    } catch (const ExceptionGroup& inner) {
+      text += describe(inner);
+    } catch (const std::exception& one) {
+      text += one.what();
+    }
+  }
+  return "(" + text + ")";
+}
+template <class A>
+Coro<std::string> outcome_of(A awaitable) {
+  try {
+    co_await std::move(awaitable);
+  } catch (const ExceptionGroup& group) {
+    co_return describe(group);
+  } catch (const CancelledError&) {
+    co_return "cancelled";
+  }
+  co_return "well";
+}
+
+// Fails when it is cancelled, and otherwise never ends.
+Coro<> fails_to_clean_up() {
+  try {
+    co_await sleep(1h);
+  } catch (const CancelledError&) {
+    throw std::domain_error("cleanup");
+  }
+}
+
+Coro<> two_levels(std::chrono::milliseconds outer_fails, std::chrono::milliseconds inner_fails) {
+  auto inner = [&](TaskGroup& group) -> Scoped<> {
+    group.create_task(fail_after(inner_fails, "inner"));
+    co_return;
+  };
+  auto outer = [&](TaskGroup& group) -> Scoped<> {
+    group.create_task(fail_after(outer_fails, "outer"));
+    co_await task_group(inner);
+  };
+  co_await task_group(outer);
+}
+
+TEST(TaskGroup, carries_what_a_group_in_it_ends_with) {
+  const auto amain = []() -> Coro<> {
+    EXPECT_EQ(co_await outcome_of(two_levels(10s, 1s)), "((inner))");
+    EXPECT_EQ(co_await outcome_of(two_levels(1s, 10s)), "(outer)") << "the inner one is only cancelled";
+    EXPECT_EQ(current_task().cancelling(), 0);
+    co_await sleep(1s);
+  };
+  VirtualLoop loop;
+  loop.run_until_complete(amain());
+  EXPECT_EQ(loop.elapsed(), 3s);
+}
+
+// Both fail in one round: each takes its own request back.
+Coro<> fails_in_both(Log& log) {
+  auto outer = [&](TaskGroup& outer_group) -> Scoped<> {
+    auto inner = [&](TaskGroup& group) -> Scoped<> {
+      group.create_task(fail_after(0ms, "inner"));
+      outer_group.create_task(fail_after(0ms, "outer"));
+      co_return;
+    };
+    const std::string error = co_await outcome_of(task_group(inner));
+    log.push_back(error + " " + std::to_string(current_task().cancelling()));
+  };
+  const std::string error = co_await outcome_of(task_group(outer));
+  log.push_back(error + " " + std::to_string(current_task().cancelling()));
+  co_await sleep(1s);
+}
+
+TEST(TaskGroup, that_fails_with_the_one_around_it_leaves_that_its_request) {
+  static Log log;
+  log.clear();
+  in_virtual_time(fails_in_both(log));
+  EXPECT_EQ(log, (Log{"(inner) 1", "(outer) 0"}));
+}
+
+Coro<> nested_cleanup() {
+  auto inner = [](TaskGroup& group) -> Scoped<> {
+    for (int i = 0; i < 3; ++i) group.create_task(fails_to_clean_up());
+    co_await sleep(1h);
+  };
+  auto outer = [&](TaskGroup& group) -> Scoped<> {
+    group.create_task(nap(1h));
+    co_await task_group(inner);
+  };
+  co_await task_group(outer);
+}
+
+TEST(TaskGroup, that_is_cancelled_reports_errors_through_the_one_around_it) {
+  const auto amain = []() -> Coro<> {
+    const Task<> task = create_task(nested_cleanup());
+    co_await sleep(1s);
+    task.cancel();
+    EXPECT_EQ(co_await outcome_of(task), "((cleanup cleanup cleanup))");
+    EXPECT_EQ(task.cancelling(), 1);
+  };
+  in_virtual_time(amain());
+}
+
+// Cancelled from outside, and a task fails before the body has cleaned up.
+Coro<> cleans_up_slowly() {
+  auto body = [](TaskGroup& group) -> Scoped<> {
+    group.create_task(fail_after(3s, "task"));
+    try {
+      co_await sleep(1h);
+    } catch (const CancelledError&) {
+    }
+    co_await sleep(5s);
+    throw CancelledError();
+  };
+  co_await task_group(body);
+}
+
+Coro<> joins(Task<> task) {
+  co_await task;
+}
+
+TEST(TaskGroup, that_is_cancelled_reports_a_task_that_fails_while_the_body_cleans_up) {
+  const auto amain = [](bool through_another_task) -> Coro<> {
+    Task<> task = create_task(cleans_up_slowly());
+    if (through_another_task) task = create_task(joins(task));
+    co_await sleep(1s);
+    task.cancel();
+    EXPECT_EQ(co_await outcome_of(task), "(task)");
+  };
+  for (const bool through_another_task : {false, true}) {
+    VirtualLoop loop;
+    loop.run_until_complete(amain(through_another_task));
+    EXPECT_EQ(loop.elapsed(), 3s) << "the failure ends the cleaning up, too";
+  }
+}
+
+TEST(TaskGroup, takes_an_error_that_the_body_throws_instead_of_its_cancellation) {
+  const auto body = [](TaskGroup&) -> Scoped<> { co_await fails_to_clean_up(); };
+  const auto amain = [](auto make) -> Coro<> {
+    const Task<> task = create_task(task_group(make));
+    co_await sleep(1s);
+    task.cancel();
+    EXPECT_EQ(co_await outcome_of(task), "(cleanup)");
+  };
+  in_virtual_time(amain(body));
+}
+
+Coro<> hydra(TaskGroup& group, int& heads) {
+  ++heads;
+  co_await sleep(10ms);
+  for (int i = 0; i < 2 && heads < 1000; ++i) group.create_task(hydra(group, heads));
+}
+Coro<> hercules(const int& heads) {
+  while (heads < 10) co_await sleep(15ms);
+  throw std::domain_error("enough");
+}
+
+TEST(TaskGroup, ends_tasks_that_begin_others_without_an_end) {
+  static int heads;
+  heads = 0;
+  const auto body = [](TaskGroup& group) -> Scoped<> {
+    group.create_task(hydra(group, heads));
+    group.create_task(hercules(heads));
+    co_return;
+  };
+  const auto amain = [](auto make) -> Coro<> {
+    EXPECT_EQ(co_await outcome_of(task_group(make)), "(enough)");
+    EXPECT_EQ(all_tasks().size(), 1u);
+  };
+  in_virtual_time(amain(body));
+  EXPECT_GE(heads, 10);
+}
+
+TEST(TaskGroup, in_a_timeout_throws_its_errors_rather_than_timeout_error) {
+  const auto body = [](TaskGroup& group) -> Scoped<> {
+    group.create_task(fails_to_clean_up());
+    co_await sleep(1h);
+  };
+  const auto amain = [](auto make) -> Coro<> {
+    EXPECT_EQ(co_await outcome_of(timeout(1s, task_group(make))), "(cleanup)");
+    EXPECT_EQ(current_task().cancelling(), 0);
+    co_await sleep(1s);
+  };
+  in_virtual_time(amain(body));
+}
+
+TEST(TaskGroup, goes_on_when_it_was_given_a_coroutine_that_was_awaited_before) {
+  const auto body = [](TaskGroup& group) -> Scoped<> {
+    Coro<> coro = nap(1s);
+    co_await std::move(coro);
+    EXPECT_THROW(group.create_task(std::move(coro)), RuntimeError);
+  };
+  const auto amain = [](auto make) -> Coro<> { co_await timeout(1h, task_group(make)); };
+  VirtualLoop loop;
+  loop.run_until_complete(amain(body));
+  EXPECT_EQ(loop.elapsed(), 1s);
+}
+
 TEST(TaskGroup, that_is_destroyed_while_it_waits_leaves_nothing_behind) {
   const auto body = [](TaskGroup& group) -> Scoped<> {
     group.create_task(nap(1h));

@@ -14,6 +14,7 @@
 
 #include "asyncio/support/excepthook.hpp"
 #include "asyncio/support/virtual_time.hpp"
+#include "nogil/asyncio/future.hpp"
 #include "nogil/asyncio/sleep.hpp"
 
 namespace nogil::asyncio {
@@ -145,6 +146,17 @@ TEST(Task, reports_an_exception_that_nobody_has_seen) {
   };
   in_virtual_time(amain());
   EXPECT_EQ(reported.texts, (Log{"std::runtime_error: dropped", "std::runtime_error: kept"}));
+}
+
+TEST(Task, that_failed_is_not_reported_once_it_was_to_be_cancelled) {
+  Reported reported;
+  const auto amain = []() -> Coro<> {
+    const Task<> task = create_task(fail("too late"));
+    co_await sleep(1s);
+    EXPECT_FALSE(task.cancel());
+  };
+  in_virtual_time(amain());
+  EXPECT_TRUE(reported.texts.empty());
 }
 
 TEST(Task, cannot_be_awaited_by_itself_or_in_another_loop) {
@@ -535,6 +547,79 @@ TEST(TaskCancel, is_taken_back_by_uncancel) {
     EXPECT_THROW(co_await sleep(1s), CancelledError);
   };
   in_virtual_time(amain());
+}
+
+TEST(TaskCancel, is_taken_back_by_another_before_the_task_goes_on) {
+  const auto waits = [](Future<> future) -> Coro<int> {
+    co_await future;
+    co_return 42;
+  };
+  const auto amain = [](auto make) -> Coro<> {
+    const auto future = get_running_loop().create_future<>();
+    const Task<int> task = create_task(make(future));
+    co_await yield();
+    future.set_result();
+    task.cancel();
+    EXPECT_EQ(task.cancelling(), 1);
+    EXPECT_EQ(task.uncancel(), 0);
+    EXPECT_EQ(co_await task, 42);
+    // One that was delivered is not.
+    const auto other = get_running_loop().create_future<>();
+    const Task<int> late = create_task(make(other));
+    co_await yield();
+    late.cancel();
+    EXPECT_EQ(late.uncancel(), 0);
+    EXPECT_THROW(co_await late, CancelledError);
+    EXPECT_EQ(late.uncancel(), 0);
+    EXPECT_TRUE(late.cancelled());
+  };
+  in_virtual_time(amain(waits));
+}
+
+TEST(TaskCancel, comes_once_when_what_the_task_awaits_is_cancelled_too) {
+  static Log log;
+  log.clear();
+  const auto waits = [](Future<> future) -> Coro<> {
+    try {
+      co_await future;
+    } catch (const CancelledError&) {
+      log.push_back("cancelled");
+    }
+    co_await sleep(1s);
+    log.push_back("went on");
+  };
+  const auto amain = [](auto make) -> Coro<> {
+    for (const bool future_first : {true, false}) {
+      const auto future = get_running_loop().create_future<>();
+      const Task<> task = create_task(make(future));
+      co_await yield();
+      if (future_first) future.cancel();
+      task.cancel();
+      EXPECT_EQ(future.cancel(), false);
+      co_await task;
+      EXPECT_TRUE(future.cancelled());
+    }
+  };
+  in_virtual_time(amain(waits));
+  EXPECT_EQ(log, (Log{"cancelled", "went on", "cancelled", "went on"}));
+}
+
+// CPython: bpo-34872
+TEST(TaskCancel, of_oneself_is_passed_on_to_what_one_waits_for_next) {
+  const auto waits = [](Future<> future) -> Coro<> { co_await future; };
+  const auto cancels_itself = [](auto make, Future<> future) -> Coro<> {
+    const Task<> nested = create_task(make(future));
+    co_await yield();
+    current_task().cancel();
+    co_await nested;
+  };
+  const auto amain = [](auto make, auto make_outer) -> Coro<> {
+    const auto future = get_running_loop().create_future<>();
+    const Task<> outer = create_task(make_outer(make, future));
+    EXPECT_THROW(co_await outer, CancelledError);
+    EXPECT_TRUE(future.cancelled());
+  };
+  in_virtual_time(amain(waits, cancels_itself));
 }
 
 TEST(TaskCancel, thrown_by_the_coroutine_itself_cancels_its_task) {

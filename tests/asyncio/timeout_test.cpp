@@ -191,6 +191,86 @@ TEST(Timeout, works_in_a_task_that_was_cancelled_before) {
   EXPECT_EQ(log, Log{"gave up cleaning up"});
 }
 
+// Cleans up with a limit of its own after the outer one has come.
+Coro<> cleans_up_within(std::chrono::milliseconds limit, Log& log) {
+  try {
+    co_await sleep(1h);
+  } catch (const CancelledError&) {
+    log.push_back("cancelled");
+  }
+  try {
+    co_await timeout(limit, nap(1h));
+  } catch (const TimeoutError&) {
+    log.push_back("inner");
+  }
+  throw CancelledError();
+}
+
+TEST(Timeout, may_be_set_for_the_cleaning_up_after_another) {
+  static Log log;
+  log.clear();
+  const auto amain = []() -> Coro<> {
+    for (const auto limit : {2000ms, 0ms}) {
+      EXPECT_THROW(co_await timeout(1s, cleans_up_within(limit, log)), TimeoutError);
+      EXPECT_EQ(current_task().cancelling(), 0);
+      log.push_back("outer");
+    }
+  };
+  VirtualLoop loop;
+  loop.run_until_complete(amain());
+  EXPECT_EQ(log, (Log{"cancelled", "inner", "outer", "cancelled", "inner", "outer"}));
+  EXPECT_EQ(loop.elapsed(), 4s);
+}
+
+TEST(Timeout, knows_a_second_cancellation_in_a_task_that_was_cancelled_before) {
+  const auto cancels_itself = []() -> Coro<> {
+    current_task().cancel();
+    co_await sleep(1h);
+  };
+  const auto amain = [](auto make) -> Coro<> {
+    EXPECT_THROW(co_await make(), CancelledError);
+    EXPECT_EQ(current_task().cancelling(), 1);
+    EXPECT_THROW(co_await timeout(1s, make()), CancelledError);
+    EXPECT_EQ(current_task().cancelling(), 2);
+    EXPECT_THROW(co_await timeout(1s, nap(1h)), TimeoutError);
+    EXPECT_EQ(current_task().cancelling(), 2);
+  };
+  in_virtual_time(amain(cancels_itself));
+}
+
+// So long that both limits are over when the loop next looks.
+Coro<> keeps_the_loop_busy(std::chrono::steady_clock::time_point until) {
+  while (std::chrono::steady_clock::now() <= until) {
+  }
+  co_await sleep(1h);
+}
+
+Coro<> busy_inside(std::chrono::steady_clock::time_point limit, std::chrono::steady_clock::time_point until, Log& log) {
+  try {
+    co_await timeout_at(limit, keeps_the_loop_busy(until));
+  } catch (const TimeoutError&) {
+    log.push_back("inner timed out");
+  } catch (const CancelledError&) {
+    log.push_back("inner cancelled");
+    throw;
+  }
+}
+
+TEST(Timeout, is_the_outer_ones_when_both_are_over_in_one_round) {
+  static Log log;
+  log.clear();
+  const auto amain = []() -> Coro<> {
+    for (const auto inner : {1ms, 3ms}) {  // the one and the other comes first
+      const auto now = get_running_loop().time();
+      EXPECT_THROW(co_await timeout_at(now + 2ms, busy_inside(now + inner, now + 4ms, log)), TimeoutError);
+      EXPECT_EQ(current_task().cancelling(), 0);
+    }
+  };
+  EventLoop loop;
+  loop.run_until_complete(amain());
+  EXPECT_EQ(log, (Log{"inner cancelled", "inner cancelled"}));
+}
+
 TEST(Timeout, cancels_a_task_that_is_awaited) {
   const auto amain = []() -> Coro<> {
     const Task<int> task = create_task(value_after(1h, 1));

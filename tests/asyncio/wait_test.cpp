@@ -110,6 +110,44 @@ TEST(WaitForTasks, looks_once_when_there_is_no_time) {
   EXPECT_EQ(loop.elapsed(), 0s);
 }
 
+TEST(WaitForTasks, finds_all_that_are_done_when_it_goes_on) {
+  const auto amain = []() -> Coro<> {
+    const std::vector<Task<>> tasks = {create_task(pass_rounds(2)), create_task(pass_rounds(1))};
+    const auto ended = co_await asyncio::wait(tasks, FIRST_COMPLETED);
+    EXPECT_EQ(ended.done, tasks) << "one is done since the other has woken it";
+  };
+  in_virtual_time(amain());
+}
+
+TEST(WaitForTasks, takes_no_time_when_enough_are_done_before) {
+  const auto amain = []() -> Coro<> {
+    const Task<int> done = create_task(number(1));
+    const Task<int> failed = create_task(fail_after(0ms, "seen"));
+    const Task<int> slow = create_task(value_after(1h, 2));
+    co_await pass_rounds(2);
+    const std::vector all = {slow, failed, done};
+    const auto first = co_await asyncio::wait(all, 1h, FIRST_EXCEPTION);
+    EXPECT_EQ(first.done, (std::vector{failed, done}));
+    const auto again = co_await asyncio::wait(first.done);
+    EXPECT_EQ(again.done.size(), 2u);
+    EXPECT_NE(failed.exception(), nullptr);
+  };
+  VirtualLoop loop;
+  loop.run_until_complete(amain());
+  EXPECT_EQ(loop.elapsed(), 0s);
+}
+
+TEST(WaitForTasks, takes_one_that_is_done_at_the_very_end_of_its_time) {
+  const auto amain = []() -> Coro<> {
+    const std::vector<Task<int>> tasks = {create_task(value_after(1s, 1)), create_task(value_after(2s, 2))};
+    co_await yield();  // so their timers are older
+    const auto ended = co_await asyncio::wait(tasks, 1s);
+    EXPECT_EQ(ended.done, std::vector<Task<int>>(1, tasks[0]));
+    EXPECT_EQ(ended.pending, std::vector<Task<int>>(1, tasks[1]));
+  };
+  in_virtual_time(amain());
+}
+
 TEST(WaitForTasks, counts_a_task_once) {
   const auto amain = []() -> Coro<> {
     const Task<int> task = create_task(value_after(1s, 1));

@@ -77,6 +77,98 @@ TEST_P(AnyBarrier, runs_its_action_once_each_time_before_the_others_go_on) {
   EXPECT_EQ(action.to.get(), 10);
 }
 
+// Its index, or 9: the barrier was broken.
+int pass_once(Barrier barrier) {
+  try {
+    return static_cast<int>(barrier.wait(kPatience));
+  } catch (const BrokenBarrierError&) {
+    return 9;
+  }
+}
+
+TEST_P(AnyBarrier, is_aborted_and_made_new_for_processes_that_wait) {
+  Barrier barrier(4);
+  for (const bool aborts : {true, false, true, false}) {
+    std::vector<Process> waiting;
+    for (int i = 0; i < 3; ++i) {
+      waiting.push_back(process([](Barrier same) { std::_Exit(pass_once(same)); }, barrier));
+      waiting.back().start();
+    }
+    ASSERT_TRUE(eventually([&] { return barrier.n_waiting() == 3; }));
+    EXPECT_EQ(exitcode(
+                  [](Barrier same, bool abort) {
+                    if (abort) same.abort();
+                    else same.reset();
+                  },
+                  barrier, aborts),
+              0);
+    for (Process& one : waiting) {
+      EXPECT_TRUE(one.join(kPatience));
+      EXPECT_EQ(one.exitcode(), 9);
+    }
+    EXPECT_EQ(barrier.broken(), aborts);
+    EXPECT_EQ(barrier.n_waiting(), 0);
+    if (aborts) {
+      EXPECT_EQ(exitcode([](Barrier same) { std::_Exit(pass_once(same)); }, barrier), 9);
+      barrier.reset();
+    }
+    EXPECT_FALSE(barrier.broken());
+    std::vector<Process> through;  // it is as new
+    for (int i = 0; i < 3; ++i) {
+      through.push_back(process([](Barrier same) { std::_Exit(pass_once(same)); }, barrier));
+      through.back().start();
+    }
+    int sum = pass_once(barrier);
+    for (Process& one : through) {
+      one.join();
+      sum += one.exitcode().value();
+    }
+    EXPECT_EQ(sum, 0 + 1 + 2 + 3);
+  }
+}
+
+TEST_P(AnyBarrier, breaks_for_all_processes_when_one_has_waited_too_long) {
+  Barrier barrier(4);
+  std::vector<Process> waiting;
+  for (int i = 0; i < 2; ++i) {
+    waiting.push_back(process([](Barrier same) { std::_Exit(pass_once(same)); }, barrier));
+    waiting.back().start();
+  }
+  ASSERT_TRUE(eventually([&] { return barrier.n_waiting() == 2; }));
+  EXPECT_THROW(static_cast<void>(barrier.wait(5ms)), BrokenBarrierError);
+  for (Process& one : waiting) {
+    EXPECT_TRUE(one.join(kPatience));
+    EXPECT_EQ(one.exitcode(), 9);
+  }
+}
+
+// Nobody is more than one round ahead of anybody.
+TEST_P(AnyBarrier, keeps_processes_in_step_a_thousand_times) {
+  constexpr int kParties = 3;
+  Barrier barrier(kParties);
+  Value<int> arrivals(0);
+  const int times = rounds(1000);
+  const auto pass = [](Barrier same, Value<int> all, int count) {
+    for (int round = 0; round < count; ++round) {
+      int before = 0;
+      all.with_lock([&before](int& n) { before = n++; });
+      if (before < round * kParties || before >= (round + 1) * kParties) throw std::logic_error("out of step");
+      same.wait(kPatience);
+    }
+  };
+  std::vector<Process> workers;
+  for (int i = 1; i < kParties; ++i) {
+    workers.push_back(process(pass, barrier, arrivals, times));
+    workers.back().start();
+  }
+  EXPECT_NO_THROW(pass(barrier, arrivals, times));
+  for (Process& one : workers) {
+    one.join();
+    EXPECT_EQ(one.exitcode(), 0);
+  }
+  EXPECT_EQ(arrivals.get(), times * kParties);
+}
+
 TEST_P(AnyBarrier, has_a_timeout_of_its_own_in_all_processes) {
   Barrier barrier(2, {}, 20ms);
   EXPECT_EQ(exitcode(

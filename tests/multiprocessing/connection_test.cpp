@@ -10,6 +10,7 @@
 #include <memory>
 #include <string>
 #include <system_error>
+#include <tuple>
 #include <vector>
 
 #include "multiprocessing/support/processes.hpp"
@@ -104,6 +105,42 @@ TEST(MpConnection, refuses_everything_when_it_was_closed) {
   mp::detail::Frame frame;
   mp::OutputArchive out(frame);
   EXPECT_THROW(out(one), RuntimeError);
+}
+
+struct Nothing {
+  template <class Archive>
+  void serialize(Archive&) {}
+};
+
+TEST(MpConnection, carries_messages_without_content) {
+  auto [one, other] = Pipe<Nothing>();
+  EXPECT_FALSE(other.poll());
+  one.send({});
+  one.send({});
+  EXPECT_TRUE(other.poll());
+  static_cast<void>(other.recv());
+  EXPECT_TRUE(other.poll());
+  static_cast<void>(other.recv());
+  EXPECT_FALSE(other.poll());
+  EXPECT_EQ(other.try_recv().has_value(), false);
+  auto [from, to] = Pipe<std::vector<Nothing>>();
+  from.send(std::vector<Nothing>(3));
+  EXPECT_EQ(to.recv().size(), 3u);
+  auto [tuples, others] = Pipe<std::tuple<>>();
+  tuples.send({});
+  EXPECT_EQ(others.recv(), std::tuple<>());
+  one.close();
+  EXPECT_THROW(static_cast<void>(other.recv()), EndOfFile);
+}
+
+TEST(MpConnection, keeps_messages_apart_however_often_they_are_asked_for) {
+  auto [one, other] = Pipe<std::string>();
+  for (const char* text : {"", "a", "", "two", "three"}) one.send(text);
+  for (const char* text : {"", "a", "", "two", "three"}) {
+    for (int i = 0; i < 3; ++i) EXPECT_TRUE(other.poll(1ms));
+    EXPECT_EQ(other.recv(), text);
+  }
+  EXPECT_FALSE(other.poll());
 }
 
 TEST(MpConnection, has_a_file_that_is_readable_when_a_message_is_there) {

@@ -4,6 +4,9 @@
 
 #include <gtest/gtest.h>
 
+#include <cstdlib>
+#include <vector>
+
 #include "multiprocessing/support/processes.hpp"
 #include "nogil/multiprocessing/value.hpp"
 
@@ -30,6 +33,29 @@ TEST_P(AnyEvent, wakes_a_process_that_waits) {
   event.set();
   worker.join();
   EXPECT_EQ(seen.get(), 2);
+}
+
+TEST_P(AnyEvent, lets_all_processes_through_that_waited_although_it_is_cleared_at_once) {
+  mp::Event event;
+  Value<int> waiting(0);
+  std::vector<Process> workers;
+  for (int i = 0; i < 3; ++i) {
+    workers.push_back(process(
+        [](mp::Event door, Value<int> count) {
+          count.with_lock([](int& n) { ++n; });
+          if (!door.wait(kPatience)) std::_Exit(2);
+        },
+        event, waiting));
+    workers.back().start();
+  }
+  ASSERT_TRUE(eventually([&] { return waiting.get() == 3; }));
+  for (Process& one : workers) EXPECT_FALSE(one.join(20ms));  // asleep by now
+  event.set();
+  event.clear();
+  for (Process& one : workers) {
+    EXPECT_TRUE(one.join(kPatience));
+    EXPECT_EQ(one.exitcode(), 0);
+  }
 }
 
 TEST(MpEvent, is_set_until_it_is_cleared) {

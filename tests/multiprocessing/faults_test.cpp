@@ -321,6 +321,56 @@ TEST_P(FaultyPool, starts_another_worker_when_one_dies_before_it_is_ready) {
   EXPECT_EQ(*starts, 3);
 }
 
+TEST_P(FaultyPool, leaves_nothing_when_its_initializer_fails) {
+  for (const bool dies : {false, true}) {
+    ProcessPoolExecutor pool(
+        options(2),
+        [](bool how) {
+          if (how) ::raise(SIGKILL);
+          throw std::bad_alloc();
+        },
+        dies);
+    std::vector<Future<int>> futures;
+    try {
+      for (int i = 0; i < 10; ++i) futures.push_back(pool.submit(twice, i));
+    } catch (const BrokenProcessPool&) {
+    }
+    for (const auto& future : futures) EXPECT_THROW(future.result(), BrokenProcessPool);
+    EXPECT_TRUE(eventually([&] { return pool.worker_pids().empty(); }));
+    EXPECT_THROW(pool.submit(twice, 1), BrokenProcessPool);
+  }
+}
+
+// Python: bpo-36511, a pool that could start only some of its processes.
+TEST_P(FaultyPool, comes_to_an_end_when_no_file_can_be_opened) {
+  if (kSanitized) GTEST_SKIP() << "a sanitizer needs files to look at memory";
+  for (std::size_t left = 0; left < 16; ++left) {
+    NoFilesLeft none;
+    none.leave(left);
+    try {
+      ProcessPoolExecutor pool(options(2));
+      std::vector<Future<int>> futures;
+      for (int i = 0; i < 4; ++i) futures.push_back(pool.submit(twice, i));
+      for (int i = 0; i < 4; ++i) EXPECT_EQ(futures[static_cast<std::size_t>(i)].result(), 2 * i);
+    } catch (const std::system_error&) {
+    } catch (const BrokenProcessPool&) {
+    } catch (const RuntimeError&) {
+    }
+  }
+  ProcessPoolExecutor pool(options(1));
+  EXPECT_EQ(pool.submit(twice, 1).result(), 2);
+  {
+    const NoFilesLeft none;
+    auto dies = pool.submit([] { ::raise(SIGKILL); });
+    EXPECT_THROW(dies.result(), WorkerDied);
+    auto next = pool.submit(twice, 2);
+    try {
+      EXPECT_EQ(next.result(), 4);
+    } catch (const BrokenProcessPool&) {
+    }
+  }
+}
+
 // ---- At any instruction ------------------------------------------------------------------------
 
 int count_and_twice(Value<int> runs, int x, const std::string&) {

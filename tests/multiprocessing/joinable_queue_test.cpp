@@ -70,6 +70,22 @@ TEST(MpJoinableQueue, refuses_to_be_done_more_often_than_was_put) {
   EXPECT_THROW(queue.task_done(), ValueError);
 }
 
+TEST(MpJoinableQueue, refuses_everything_when_its_handle_was_closed) {
+  JoinableQueue<int> queue;
+  JoinableQueue<int> copy = queue;
+  queue.put(1);
+  queue.close();
+  queue.join_thread();
+  EXPECT_THROW(queue.put(2), ValueError);
+  EXPECT_THROW(queue.get(), ValueError);
+  EXPECT_THROW(queue.task_done(), ValueError);
+  EXPECT_THROW(queue.join(), ValueError);
+  EXPECT_THROW(static_cast<void>(queue.unfinished_tasks()), ValueError);
+  EXPECT_EQ(copy.get(), 1);
+  copy.task_done();
+  EXPECT_TRUE(copy.join());
+}
+
 TEST(MpJoinableQueue, counts_what_an_immediate_shutdown_drops_as_done) {
   JoinableQueue<int> queue;
   for (int i = 0; i < 3; ++i) queue.put(i);

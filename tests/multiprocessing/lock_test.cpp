@@ -83,6 +83,51 @@ TEST_P(AnyMpLock, lets_one_process_at_a_time_through) {
   expect_exclusive<mp::Condition>(GetParam());
 }
 
+TEST_P(AnyMpLock, is_released_by_any_process) {
+  mp::Lock lock;
+  lock.acquire();
+  EXPECT_EQ(exitcode(
+                [](mp::Lock same) {
+                  if (same.try_acquire()) std::_Exit(2);
+                  same.release();
+                },
+                lock),
+            0);
+  EXPECT_FALSE(lock.locked());
+  EXPECT_TRUE(lock.try_acquire());
+  EXPECT_TRUE(lock.locked()) << "it is this process's, which lives";
+  lock.release();
+}
+
+TEST_P(AnyMpLock, that_has_an_owner_is_released_by_nobody_else) {
+  mp::RLock lock;
+  lock.acquire();
+  lock.acquire();
+  EXPECT_EQ(exitcode(
+                [](mp::RLock same) {
+                  if (same.is_owned() || same.recursion_count() != 0 || !same.locked()) std::_Exit(2);
+                  if (same.try_acquire() || same.acquire(1ms)) std::_Exit(3);
+                  try {
+                    same.release();
+                  } catch (const RuntimeError&) {
+                    std::_Exit(7);
+                  }
+                },
+                lock),
+            7);
+  EXPECT_EQ(lock.recursion_count(), 2u);
+  lock.release();
+  lock.release();
+  EXPECT_EQ(exitcode(
+                [](mp::RLock same) {
+                  for (int i = 0; i < 3; ++i) same.acquire();
+                  for (int i = 0; i < 3; ++i) same.release();
+                },
+                lock),
+            0);
+  EXPECT_FALSE(lock.locked());
+}
+
 // ---- When a process dies -------------------------------------------------------------------
 
 template <class L>

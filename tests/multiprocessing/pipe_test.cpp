@@ -169,6 +169,28 @@ TEST_P(AnyPipe, carries_shared_objects_and_other_connections) {
   worker.join();
 }
 
+TEST_P(AnyPipe, goes_one_way_only_in_other_processes_too) {
+  auto [receiver, sender] = Pipe<int>(false);
+  auto line = Pipe<Connection<int>>();
+  const auto use = [](Connection<int> connection) {
+    try {
+      if (connection.readable()) connection.send(1);
+      else static_cast<void>(connection.recv());
+      return 2;
+    } catch (const RuntimeError&) {
+    }
+    if (connection.readable() == connection.writable()) return 3;
+    if (connection.writable()) connection.send(5);
+    else if (connection.recv() != 5) return 4;
+    return 0;
+  };
+  EXPECT_EQ(exitcode([](auto call, Connection<int> end) { std::_Exit(call(end)); }, use, sender), 0);
+  line.first.send(receiver);
+  EXPECT_EQ(
+      exitcode([](auto call, Connection<Connection<int>> from) { std::_Exit(call(from.recv())); }, use, line.second),
+      0);
+}
+
 TEST_P(AnyPipe, refuses_to_be_used_in_a_forked_child_that_was_not_given_it) {
   static Connection<int>* global = nullptr;
   auto [here, there] = Pipe<int>();

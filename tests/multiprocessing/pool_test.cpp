@@ -23,6 +23,7 @@
 #include "multiprocessing/support/processes.hpp"
 #include "nogil/multiprocessing/async_result.hpp"
 #include "nogil/multiprocessing/event.hpp"
+#include "nogil/multiprocessing/pipe.hpp"
 #include "nogil/multiprocessing/value.hpp"
 
 namespace nogil::testing::pool_test {
@@ -93,6 +94,23 @@ TEST_P(AnyProcessPool, calls_back) {
   EXPECT_TRUE(eventually([&] { return seen == 29; }));
 }
 
+TEST_P(AnyProcessPool, calls_back_with_what_was_thrown) {
+  Pool pool(options(1));
+  std::atomic<int> seen{0};
+  const auto note = [&seen](const auto& done) {
+    try {
+      done.result();
+    } catch (const std::out_of_range&) {
+      ++seen;
+    }
+  };
+  const auto one = pool.apply_async([] { throw std::out_of_range("far"); });
+  one.future().add_done_callback(note);
+  const auto all = pool.map_async([](int) -> int { throw std::out_of_range("far"); }, numbers(4));
+  all.future().add_done_callback(note);
+  EXPECT_TRUE(eventually([&] { return seen == 2; }));
+}
+
 // ---- A call for each element ----------------------------------------------------------------
 
 TEST_P(AnyProcessPool, maps) {
@@ -134,6 +152,36 @@ TEST_P(AnyProcessPool, maps_and_lets_go_on) {
   go.set();
   waiting.get();
   EXPECT_TRUE(waiting.successful());
+}
+
+TEST_P(AnyProcessPool, maps_nothing_to_nothing) {
+  Pool pool(options(1));
+  const std::vector<int> none;
+  EXPECT_TRUE(pool.map(square, none, 1).empty());
+  EXPECT_TRUE(pool.map(square, once(0), 1).empty());
+  EXPECT_TRUE(pool.map_async(square, none, 1).get(kPatience).empty());
+  EXPECT_TRUE(pool.map_async(square, once(0)).get(kPatience).empty());
+  EXPECT_TRUE(pool.starmap(multiply, std::vector<std::pair<int, int>>(), 3).empty());
+  EXPECT_TRUE(collect(pool.imap(square, none)).empty());
+  EXPECT_TRUE(collect(pool.imap_unordered(square, none, 2)).empty());
+}
+
+TEST_P(AnyProcessPool, waits_for_all_though_one_has_thrown) {
+  Pool pool(options(2));
+  mp::Event go;
+  Value<int> ran(0);
+  const auto result = pool.map_async(
+      [](const std::tuple<int, mp::Event, Value<int>>& one) {
+        auto [number, event, count] = one;
+        if (number == 0) throw std::out_of_range(std::string(1'000'000, 'x'));
+        event.wait();
+        count.with_lock([](int& n) { ++n; });
+      },
+      std::vector<std::tuple<int, mp::Event, Value<int>>>{{0, go, ran}, {1, go, ran}, {2, go, ran}}, 1);
+  EXPECT_FALSE(result.wait(20ms));
+  go.set();
+  EXPECT_THROW(result.get(), std::out_of_range);
+  EXPECT_EQ(ran.get(), 2);
 }
 
 int throws_at_five_and_more(int x) {
@@ -200,6 +248,34 @@ TEST_P(AnyProcessPool, throws_what_reading_the_range_throws) {
         for (const int x : pool.imap(square, Generated(unreadable))) static_cast<void>(x);
       },
       std::out_of_range);
+  EXPECT_EQ(pool.apply(square, 2), 4);
+}
+
+auto throws_at(int which) {
+  return [which, at = 0]() mutable {
+    if (at == which) throw std::out_of_range("unreadable");
+    return std::optional<int>(at++);
+  };
+}
+
+TEST_P(AnyProcessPool, gives_what_was_read_before_reading_has_thrown) {
+  Pool pool(options(2));
+  for (const bool ordered : {true, false}) {
+    for (const std::size_t size : {1u, 2u, 4u}) {
+      for (const int bad : {0, 3, 7, 200}) {
+        SCOPED_TRACE(::testing::Message() << ordered << ", " << size << " at a time, " << bad);
+        std::vector<int> seen;
+        const auto read = [&seen](auto&& results) {
+          for (const int x : results) seen.push_back(x);
+        };
+        Generated range(throws_at(bad));
+        if (ordered) EXPECT_THROW(read(pool.imap(square, range, size)), std::out_of_range);
+        else EXPECT_THROW(read(pool.imap_unordered(square, range, size)), std::out_of_range);
+        std::sort(seen.begin(), seen.end());
+        EXPECT_TRUE(seen == squares(bad)) << seen.size();
+      }
+    }
+  }
   EXPECT_EQ(pool.apply(square, 2), 4);
 }
 
@@ -322,6 +398,75 @@ TEST_P(AnyProcessPool, replaces_a_worker_after_so_many_tasks) {
   for (const auto& result : results) pids.insert(result.get());
   EXPECT_EQ(pids.size(), 3u);
   EXPECT_EQ(pool.map(square, numbers(20), 1), squares(20));
+}
+
+TEST_P(AnyProcessPool, comes_to_its_end_with_workers_of_one_task_each) {
+  auto chosen = options(3);
+  chosen.maxtasksperchild = 1;
+  Pool pool(chosen);
+  std::vector<AsyncResult<int>> results;
+  for (int i = 0; i < 6; ++i) results.push_back(pool.apply_async([](int x) { return ::usleep(3000), x * x; }, i));
+  const auto all = pool.map_async(square, numbers(10), 2);
+  pool.close();
+  pool.join();
+  for (int i = 0; i < 6; ++i) EXPECT_EQ(results[static_cast<std::size_t>(i)].get(0s), i * i);
+  EXPECT_EQ(all.get(0s), squares(10));
+}
+
+TEST_P(AnyProcessPool, may_be_large) {
+  const std::size_t count = kSanitized ? 5 : 60;
+  Pool pool(options(count));
+  Value<int> here(0);
+  // Each waits until all are there.
+  const auto meet = [](const std::pair<Value<int>, int>& one) {
+    one.first.with_lock([](int& n) { ++n; });
+    while (one.first.get() < one.second) ::usleep(5000);
+    return ::getpid();
+  };
+  const auto pids = pool.map(meet, std::vector(count, std::pair{here, static_cast<int>(count)}), 1);
+  EXPECT_EQ(std::set<int>(pids.begin(), pids.end()).size(), count);
+  EXPECT_EQ(pool.map(square, numbers(1000), 1), squares(1000));
+}
+
+// A pipe whose other end is gone when nobody in the worker has it any more, nor the pool here.
+TEST_P(AnyProcessPool, keeps_nothing_of_what_a_task_was_given_or_gave) {
+  Pool pool(options(1));
+  const auto use = [](mp::Connection<int> line) {
+    line.send(1);
+    return line;
+  };
+  const auto lose = [](mp::Connection<int> line) {
+    line.send(1);
+    throw std::out_of_range("lost");
+  };
+  const auto expect_end = [](const mp::Connection<int>& here) {
+    EXPECT_EQ(here.recv(kPatience), 1);
+    EXPECT_THROW(here.recv(kPatience), EndOfFile);
+  };
+  for (int round = 0; round < 2; ++round) {
+    auto [a, a_there] = mp::Pipe<int>();
+    pool.apply(use, a_there);
+    a_there.close();
+    expect_end(a);
+    auto [b, b_there] = mp::Pipe<int>();
+    EXPECT_THROW(pool.apply(lose, b_there), std::out_of_range);
+    b_there.close();
+    expect_end(b);
+    auto [c, c_there] = mp::Pipe<int>();
+    pool.map(use, std::vector(1, c_there));
+    c_there.close();
+    expect_end(c);
+    auto [d, d_there] = mp::Pipe<int>();
+    for ([[maybe_unused]] const auto& back : pool.imap(use, std::vector(1, d_there))) {
+    }
+    d_there.close();
+    expect_end(d);
+    auto [e, e_there] = mp::Pipe<int>();
+    for ([[maybe_unused]] const auto& back : pool.imap_unordered(use, std::vector(1, e_there))) {
+    }
+    e_there.close();
+    expect_end(e);
+  }
 }
 
 TEST_P(AnyProcessPool, throws_when_a_worker_dies_and_goes_on) {

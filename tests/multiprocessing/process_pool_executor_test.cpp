@@ -23,7 +23,10 @@
 #include <vector>
 
 #include "multiprocessing/support/processes.hpp"
+#include "nogil/futures/as_completed.hpp"
+#include "nogil/futures/wait.hpp"
 #include "nogil/multiprocessing/event.hpp"
+#include "nogil/multiprocessing/semaphore.hpp"
 #include "nogil/multiprocessing/value.hpp"
 
 namespace nogil::testing::process_pool_executor_test {
@@ -119,6 +122,39 @@ TEST_P(AnyPool, throws_in_the_caller_what_the_task_threw) {
     EXPECT_NE(error.type_name().find("Unheard"), std::string::npos);
     EXPECT_EQ(error.pid(), pool.worker_pids().at(0));
   }
+  EXPECT_EQ(pool.submit(twice, 4).result(), 8);
+}
+
+TEST_P(AnyPool, throws_what_is_nested_in_an_exception_too) {
+  ProcessPoolExecutor pool(options(1));
+  const auto future = pool.submit([] {
+    try {
+      throw Unheard("inner");
+    } catch (...) {
+      std::throw_with_nested(std::out_of_range("outer"));
+    }
+  });
+  try {
+    future.result();
+    ADD_FAILURE();
+  } catch (const std::out_of_range& error) {
+    EXPECT_STREQ(error.what(), "outer");
+    EXPECT_THROW(std::rethrow_if_nested(error), RemoteError);
+  }
+}
+
+struct Unreadable {
+  template <class Archive>
+  void serialize(Archive& archive) {
+    int nothing = 0;
+    archive(nothing);
+    if (Archive::is_loading::value) throw nothing;
+  }
+};
+
+TEST_P(AnyPool, throws_what_is_no_exception_class_and_is_thrown_here) {
+  ProcessPoolExecutor pool(options(1));
+  EXPECT_THROW(pool.submit([] { return Unreadable(); }).result(), int);
   EXPECT_EQ(pool.submit(twice, 4).result(), 8);
 }
 
@@ -273,6 +309,142 @@ TEST_P(AnyPool, waits_no_longer_than_told) {
   EXPECT_TRUE(future.wait(kPatience));
 }
 
+// A pool with one call that waits, and what has happened before and beside it.
+class Row {
+ public:
+  explicit Row(ProcessPoolExecutor& pool) : pool_(pool) {}
+  ~Row() { go_.set(); }
+
+  Future<int> done() {
+    Future<int> future = pool_.submit(twice, 21);
+    future.result();
+    return future;
+  }
+  Future<int> failed() {
+    Future<int> future = pool_.submit([]() -> int { throw std::out_of_range("far"); });
+    future.wait();
+    return future;
+  }
+  Future<int> waits() {
+    return pool_.submit(
+        [](mp::Event go) {
+          go.wait();
+          return 7;
+        },
+        go_);
+  }
+  void let_go() { go_.set(); }
+
+ private:
+  ProcessPoolExecutor& pool_;
+  mp::Event go_;
+};
+
+TEST_P(AnyPool, has_futures_that_are_waited_for_together) {
+  ProcessPoolExecutor pool(options(2));
+  Row row(pool);
+  const auto late = row.waits();
+  // Nobody waits for any of them but wait() itself.
+  const auto quick = pool.submit(twice, 4);
+  auto first = nogil::wait(std::vector{late, quick}, FIRST_COMPLETED);
+  EXPECT_EQ(first.done, std::vector{quick});
+  EXPECT_EQ(first.not_done, std::vector{late});
+  EXPECT_EQ(nogil::wait(std::vector{late, quick, quick}, FIRST_COMPLETED).done.size(), 1u);
+
+  const auto throws = pool.submit([]() -> int { throw std::out_of_range("far"); });
+  auto failed = nogil::wait(std::vector{late, quick, throws}, FIRST_EXCEPTION);
+  EXPECT_EQ(failed.done, (std::vector{quick, throws}));
+  EXPECT_EQ(nogil::wait(std::vector{row.failed(), late}, FIRST_EXCEPTION).not_done, std::vector{late});
+
+  auto in_time = nogil::wait(std::vector{late, quick}, 5ms);
+  EXPECT_EQ(in_time.done, std::vector{quick});
+  EXPECT_EQ(in_time.not_done, std::vector{late});
+  EXPECT_EQ(nogil::wait(std::vector{late, quick}, 5ms, FIRST_EXCEPTION).done, std::vector{quick});
+
+  std::thread other([&row] { row.let_go(); });
+  auto all = nogil::wait(std::vector{late, quick, throws, row.done()}, ReturnWhen::ALL_COMPLETED);
+  EXPECT_EQ(all.done.size(), 4u);
+  EXPECT_TRUE(all.not_done.empty());
+  other.join();
+}
+
+TEST_P(AnyPool, has_futures_that_are_given_as_they_are_completed) {
+  ProcessPoolExecutor pool(options(2));
+  Row row(pool);
+  const auto late = row.waits();
+  const auto early = row.done();
+  const auto quick = pool.submit(twice, 1);
+  std::vector<Future<int>> given;
+  try {
+    for (const Future<int>& future : as_completed(std::vector{late, quick, early, quick}, 30ms))
+      given.push_back(future);
+    ADD_FAILURE();
+  } catch (const TimeoutError& error) {
+    EXPECT_STREQ(error.what(), "1 (of 3) futures unfinished");
+  }
+  EXPECT_EQ(given.size(), 2u);
+  given.clear();
+  std::vector<Future<int>> futures{late};
+  for (int i = 0; i < 20; ++i) futures.push_back(pool.submit(twice, i));
+  for (const Future<int>& future : as_completed(futures)) {
+    given.push_back(future);
+    if (given.size() == 20) row.let_go();
+  }
+  EXPECT_EQ(given.size(), 21u);
+  EXPECT_EQ(given.back(), late);
+}
+
+TEST_P(AnyPool, has_futures_that_are_waited_for_together_when_a_worker_dies) {
+  ProcessPoolExecutor pool(options(2));
+  Row row(pool);
+  const auto late = row.waits();
+  const auto dies = pool.submit(die, SIGKILL);
+  EXPECT_EQ(nogil::wait(std::vector{late, dies}, FIRST_EXCEPTION).done, std::vector{dies});
+  const auto again = pool.submit(die, SIGKILL);
+  for (const Future<int>& future : as_completed(std::vector{late, again})) {
+    if (future == again) row.let_go();
+  }
+  EXPECT_EQ(late.result(), 7);
+}
+
+// ---- Workers ---------------------------------------------------------------------------------
+
+TEST_P(AnyPool, has_no_more_workers_than_it_was_told) {
+  ProcessPoolExecutor pool(options(3));
+  mp::Semaphore permits(0);
+  std::vector<Future<bool>> futures;
+  for (int i = 0; i < 45; ++i)
+    futures.push_back(pool.submit([](mp::Semaphore some) { return some.acquire(); }, permits));
+  EXPECT_TRUE(eventually([&] { return pool.worker_pids().size() == 3; }));
+  EXPECT_TRUE(stays([&] { return pool.worker_pids().size() == 3; }));
+  permits.release(45);
+  for (const auto& future : futures) EXPECT_TRUE(future.result());
+}
+
+TEST_P(AnyPool, asks_no_second_worker_while_one_is_idle) {
+  ProcessPoolExecutor pool(options(4));
+  for (int i = 0; i < 5; ++i) EXPECT_EQ(pool.submit(twice, i).result(), 2 * i);
+  EXPECT_EQ(pool.worker_pids().size(), 1u);
+}
+
+// Requests that its ring and its arena have no room for.
+TEST_P(AnyPool, takes_tasks_while_its_worker_is_stopped) {
+  ProcessPoolExecutor pool(options(1));
+  const int worker = pool.submit(::getpid).result();
+  ::kill(worker, SIGSTOP);
+  const std::string large(kLarge, 'x');
+  std::vector<Future<int>> small;
+  std::vector<Future<std::size_t>> texts;
+  for (int i = 0; i < 3000; ++i) {
+    small.push_back(pool.submit(twice, i));
+    if (i % 30 == 0) texts.push_back(pool.submit([](const std::string& text) { return text.size(); }, large));
+  }
+  EXPECT_FALSE(small.front().wait(5ms));
+  ::kill(worker, SIGCONT);
+  for (int i = 0; i < 3000; ++i) EXPECT_EQ(small[static_cast<std::size_t>(i)].result(), 2 * i);
+  for (const auto& future : texts) EXPECT_EQ(future.result(), kLarge);
+}
+
 // How often the threads of a process, other than this one, have gone to sleep.
 long sleeps_of(int pid) {
   long all = 0;
@@ -338,8 +510,13 @@ TEST_P(AnyPool, fails_the_task_whose_worker_died_and_no_other) {
 
 TEST_P(AnyPool, fails_a_task_that_ends_its_process) {
   ProcessPoolExecutor pool(options(1));
-  for (const int code : {0, 3}) {
-    const auto future = pool.submit([](int with) { ::_exit(with); }, code);  // it keeps what is caught
+  for (const int code : {0, 3, 4}) {
+    const auto future = pool.submit(  // it keeps what is caught
+        [](StartMethod method, int with) {
+          if (with == 4 && method != StartMethod::fork) std::exit(with);
+          ::_exit(with);
+        },
+        GetParam(), code);
     try {
       future.result();
       ADD_FAILURE();
@@ -494,6 +671,49 @@ TEST_P(AnyPool, replaces_a_worker_after_so_many_tasks) {
   for (const auto& [pid, count] : tasks) EXPECT_EQ(count, 3);
 }
 
+TEST_P(AnyPool, comes_to_its_end_with_workers_of_one_task_each) {
+  auto chosen = options(3);
+  chosen.max_tasks_per_child = 1;
+  std::vector<Future<int>> futures;
+  {
+    ProcessPoolExecutor pool(chosen);
+    for (int i = 0; i < 6; ++i) futures.push_back(pool.submit(twice, i));
+    pool.shutdown();
+  }
+  for (int i = 0; i < 6; ++i) EXPECT_EQ(futures[static_cast<std::size_t>(i)].result(0s), 2 * i);
+}
+
+TEST_P(AnyPool, ignores_ctrl_c_from_the_first_step_of_a_worker) {
+  const auto before = ::signal(SIGINT, SIG_IGN);
+  std::atomic<bool> stop{false};
+  {
+    ProcessPoolExecutor pool(
+        options(2), [](int signal) { ::raise(signal); }, SIGINT);
+    auto first = pool.submit(twice, 0);
+    std::thread pressing([&] {
+      while (!stop) {
+        for (const auto& child : mp::active_children()) ::kill(child.pid, SIGINT);
+        std::this_thread::sleep_for(100us);
+      }
+    });
+    for (int i = 0; i < 5; ++i) {
+      const auto dies = pool.submit(die, SIGKILL);  // it keeps what is caught
+      try {
+        dies.result();
+        ADD_FAILURE();
+      } catch (const WorkerDied& error) {
+        EXPECT_EQ(error.signal(), SIGKILL);
+      }
+      const auto sleeps = pool.submit(::usleep, 3000u);
+      EXPECT_EQ(sleeps.exception(), nullptr);
+    }
+    EXPECT_EQ(first.result(), 0);
+    stop = true;
+    pressing.join();
+  }
+  ::signal(SIGINT, before);
+}
+
 TEST_P(AnyPool, ignores_ctrl_c_in_its_workers) {
   ProcessPoolExecutor pool(options(1));
   EXPECT_EQ(pool.submit([] { return ::raise(SIGINT); }).result(), 0);
@@ -513,6 +733,26 @@ TEST_P(AnyPool, cancels_what_lies_in_no_ring_yet) {
   EXPECT_EQ(queued.front().result(), 0);
   EXPECT_THROW(queued.back().result(), CancelledError);
   EXPECT_EQ(pool.submit(twice, 1).result(), 2);
+}
+
+TEST_P(AnyPool, comes_to_its_end_when_the_last_task_was_cancelled) {
+  for (int round = 0; round < rounds(30); ++round) {
+    ProcessPoolExecutor pool(options(1));
+    if (round % 2 == 0) pool.submit(twice, 1).result();
+    auto last = pool.submit(twice, 2);
+    const bool cancelled = last.cancel();
+    EXPECT_TRUE(pool.shutdown(kPatience));
+    EXPECT_EQ(last.cancelled(), cancelled);
+    EXPECT_TRUE(cancelled || last.result(0s) == 4);
+  }
+}
+
+TEST_P(AnyPool, gives_its_results_when_it_was_shut_down_without_waiting) {
+  std::vector<Future<int>> futures;
+  ProcessPoolExecutor pool(options(2));
+  for (int i = 0; i < 20; ++i) futures.push_back(pool.submit(twice, i));
+  pool.shutdown(false);
+  for (int i = 0; i < 20; ++i) EXPECT_EQ(futures[static_cast<std::size_t>(i)].result(), 2 * i);
 }
 
 TEST_P(AnyPool, finishes_everything_before_it_is_gone) {
@@ -626,6 +866,23 @@ TEST_P(AnyPool, dies_with_its_parent) {
   parent.kill();
   parent.join();
   EXPECT_TRUE(eventually([&] { return !mp::detail::process_lives(told.get()); }));
+}
+
+// By exit() of a process, which destroys it.
+TEST_P(AnyPool, may_be_static) {
+  if (GetParam() == StartMethod::fork) GTEST_SKIP() << "exit() would destroy what these tests have";
+  Value<int> done(0);
+  EXPECT_EQ(exitcode(
+                [](StartMethod method, Value<int> to) {
+                  static ProcessPoolExecutor pool({.max_workers = 2, .start_method = method});
+                  for (int i = 0; i < 10; ++i) {
+                    pool.submit([](Value<int> all) { all.with_lock([](int& n) { ++n; }); }, to);
+                  }
+                  std::exit(5);
+                },
+                GetParam(), done),
+            5);
+  EXPECT_EQ(done.get(), 10);
 }
 
 TEST_P(AnyPool, may_be_used_inside_a_worker) {

@@ -163,6 +163,41 @@ TEST_P(AnyQueue, lets_everybody_through_when_it_is_shut_down) {
   EXPECT_THROW(full.get(), ShutDown);
 }
 
+// Each of them under another start method, and one inside the other.
+TEST_P(AnyQueue, is_the_same_whatever_way_processes_were_started) {
+  Queue<int> queue;
+  for (const StartMethod inner : {StartMethod::fork, StartMethod::forkserver, StartMethod::spawn}) {
+    EXPECT_EQ(exitcode(
+                  [](Queue<int> same, StartMethod method) {
+                    same.put(0);
+                    Process further(
+                        Process::Options{.start_method = method},
+                        [](Queue<int> again) {
+                          again.put(again.get() + 1);
+                          again.put(2);
+                        },
+                        same);
+                    further.start();
+                    further.join();
+                    same.put(3);
+                    std::_Exit(further.exitcode().value());
+                  },
+                  queue, inner),
+              0);
+    for (const int expected : {1, 2, 3}) EXPECT_EQ(queue.get_nowait(), expected);
+  }
+  std::vector<Process> all;
+  for (const StartMethod method : {StartMethod::fork, StartMethod::forkserver, StartMethod::spawn}) {
+    all.emplace_back(
+        Process::Options{.start_method = method}, [](Queue<int> same, int number) { same.put(number); }, queue,
+        static_cast<int>(method));
+    all.back().start();
+  }
+  int sum = 0;
+  for (int i = 0; i < 3; ++i) sum += 1 << queue.get(kPatience);
+  EXPECT_EQ(sum, 7);
+}
+
 // ---- Processes that die ------------------------------------------------------------------------
 
 // What is at the end of the segment that a queue begins with can be neither read nor written.
@@ -452,6 +487,14 @@ TEST(MpQueue, is_an_error_at_put_when_an_element_cannot_be_sent) {
   EXPECT_THROW(queue.put({true}), std::runtime_error);
   queue.put({false});
   EXPECT_EQ(queue.qsize(), 1u);
+  Queue<Stubborn> small(1);
+  EXPECT_THROW(small.put({true}), std::runtime_error);
+  EXPECT_THROW(small.put_nowait({true}), std::runtime_error);
+  EXPECT_TRUE(small.empty() && !small.full());
+  small.put_nowait({false});
+  EXPECT_TRUE(small.full());
+  EXPECT_FALSE(small.get().refuses);
+  EXPECT_TRUE(small.empty());
   Queue<mp::Lock> locks;
   EXPECT_THROW(locks.put(mp::Lock()), RuntimeError);
   EXPECT_TRUE(locks.empty());

@@ -3,9 +3,11 @@
 #include "nogil/multiprocessing/shared_memory.hpp"
 
 #include <gtest/gtest.h>
+#include <signal.h>
 #include <unistd.h>
 
 #include <cstddef>
+#include <cstdlib>
 #include <filesystem>
 #include <string>
 
@@ -44,6 +46,35 @@ TEST_P(AnySharedMemory, with_a_name_is_found_by_other_processes) {
   EXPECT_FALSE(std::filesystem::exists("/dev/shm/" + name));
 }
 
+TEST_P(AnySharedMemory, is_sent_though_its_name_is_gone) {
+  SharedMemory memory = SharedMemory::create("nogil-test-sent-" + std::to_string(::getpid()), 100);
+  memory.unlink();
+  EXPECT_EQ(exitcode([](SharedMemory same) { same.buf()[5] = std::byte{6}; }, memory), 0);
+  EXPECT_EQ(memory.buf()[5], std::byte{6});
+}
+
+TEST_P(AnySharedMemory, keeps_its_name_when_others_that_opened_it_end) {
+  const std::string name = "nogil-test-others-" + std::to_string(::getpid());
+  const SharedMemory memory = SharedMemory::create(name, 100);
+  for (const bool killed : {false, true}) {
+    EXPECT_EQ(exitcode(
+                  [](const std::string& same, bool dies) {
+                    const SharedMemory here = SharedMemory::open(same);
+                    if (dies) ::raise(SIGKILL);
+                    if (here.size() != 100) std::_Exit(2);
+                  },
+                  name, killed),
+              killed ? -SIGKILL : 0);
+    EXPECT_EQ(SharedMemory::open(name).size(), 100u);
+  }
+}
+
+TEST_P(AnySharedMemory, of_a_process_that_ends_goes_with_its_name) {
+  const std::string name = "nogil-test-ended-" + std::to_string(::getpid());
+  EXPECT_EQ(exitcode([](const std::string& its) { SharedMemory::create(its, 10).buf()[0] = std::byte{1}; }, name), 0);
+  EXPECT_THROW(SharedMemory::open(name), FileNotFoundError);
+}
+
 // ---- In one process ----------------------------------------------------------------------
 
 TEST(MpSharedMemory, refuses_names_and_sizes_that_are_none) {
@@ -52,6 +83,8 @@ TEST(MpSharedMemory, refuses_names_and_sizes_that_are_none) {
   EXPECT_THROW(SharedMemory::create("nogil-test", 0), ValueError);
   EXPECT_THROW(SharedMemory::create("", 10), ValueError);
   EXPECT_THROW(SharedMemory::create("a/b", 10), ValueError);
+  EXPECT_THROW(SharedMemory::create(std::string("nogil-test\0x", 12), 10), ValueError);
+  EXPECT_THROW(SharedMemory::open(std::string("nogil-test\0x", 12)), ValueError);
   EXPECT_THROW(SharedMemory::open("nogil-there-is-none"), FileNotFoundError);
 }
 

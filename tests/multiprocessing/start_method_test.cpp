@@ -10,6 +10,7 @@
 
 #include <atomic>
 #include <cstdio>
+#include <cstdlib>
 #include <memory>
 #include <string>
 #include <thread>
@@ -170,6 +171,33 @@ TEST_F(HandShake, needs_the_right_number_and_the_right_program) {
   wrong = right;
   wrong.magic ^= 1;
   EXPECT_FALSE(greeted(wrong, ":5:6"));
+}
+
+// In a copy of this process that has forgotten that it called freeze_support().
+TEST(StartMethods, need_a_program_that_calls_freeze_support_unless_they_fork) {
+  Process program(Process::Options{.start_method = StartMethod::fork}, [] {
+    mp::detail::g_can_start_anew.store(false);
+    if (mp::get_start_method() != StartMethod::fork) std::_Exit(2);
+    for (const StartMethod method : {StartMethod::forkserver, StartMethod::spawn}) {
+      for (const bool chosen : {false, true}) {
+        try {
+          Process refused(Process::Options{.start_method = method}, nothing);
+          if (chosen) mp::set_start_method(method);
+          else refused.start();
+          std::_Exit(3);
+        } catch (const RuntimeError& error) {
+          if (std::string(error.what()).find("freeze_support()") == std::string::npos) std::_Exit(4);
+        }
+      }
+    }
+    Process inner(nothing);
+    inner.start();
+    inner.join();
+    std::_Exit(inner.exitcode().value());
+  });
+  program.start();
+  program.join();
+  EXPECT_EQ(program.exitcode(), 0);
 }
 
 TEST(StartMethods, can_be_chosen_once_or_by_force) {

@@ -5,7 +5,8 @@
 //   }
 //
 // A range with as many elements as there are tasks. To await one waits for the next task that
-// is done, and gives its result or throws what it threw.
+// is done, and gives its result or throws what it threw. After a loop that was left early,
+// another one goes on with the elements that are left.
 //
 // Start     Coroutines become tasks at the call. A task that is there twice counts once.
 // Errors    With a timeout: once it is over, TimeoutError for each that is left; the tasks go on.
@@ -50,12 +51,17 @@ class CompletedQueue : public Pooled, private Timer {
   void start(std::vector<Done> tasks, std::int64_t timeout) {
     children_.reserve(tasks.size());
     for (Done& task : tasks) children_.emplace_back(*this, std::move(task));
-    left_ = children_.size();
+    left_ = to_give_ = children_.size();
     if (timeout != kNever && left_ != 0) loop_.start_timer(*this, after(loop_.now(), timeout));
     for (Child& child : children_) child.start();
   }
 
-  std::size_t size() const noexcept { return children_.size(); }
+  // Elements of the range that nobody was given yet.
+  std::size_t to_give() const noexcept { return to_give_; }
+  void give() noexcept {
+    if (to_give_ != 0) --to_give_;
+  }
+
   Queue<Done>& done() noexcept { return done_; }
 
  private:
@@ -99,16 +105,17 @@ class CompletedQueue : public Pooled, private Timer {
   LoopCore& loop_;
   std::vector<Child> children_;
   Queue<Done> done_;
-  std::size_t left_ = 0;
+  std::size_t left_ = 0;  // tasks that are not done
+  std::size_t to_give_ = 0;
   std::size_t owners_ = 1;
 };
 
 using GetCompleted = QueueGet<Owned<TaskBase>, FifoBag<Owned<TaskBase>>>;
 
 template <class T>
-class [[nodiscard]] NextCompleted : public GetCompleted {
+class [[nodiscard]] AwaitCompleted : public GetCompleted {
  public:
-  explicit NextCompleted(Owned<CompletedQueue> queue) noexcept
+  explicit AwaitCompleted(Owned<CompletedQueue> queue) noexcept
       : GetCompleted(queue->done()), queue_(std::move(queue)) {}
 
   T await_resume() {
@@ -116,6 +123,18 @@ class [[nodiscard]] NextCompleted : public GetCompleted {
     if (!task) throw TimeoutError("as_completed: not all have ended in time");
     return static_cast<TaskState<T>&>(*task).take();
   }
+
+ private:
+  Owned<CompletedQueue> queue_;
+};
+
+// An element of the range. Who was cancelled may await it again.
+template <class T>
+class [[nodiscard]] NextCompleted {
+ public:
+  explicit NextCompleted(Owned<CompletedQueue> queue) noexcept : queue_(std::move(queue)) {}
+
+  AwaitCompleted<T> operator co_await() const noexcept { return AwaitCompleted<T>(queue_); }
 
  private:
   Owned<CompletedQueue> queue_;
@@ -133,25 +152,32 @@ class [[nodiscard]] AsCompleted {
    public:
     using value_type = detail::NextCompleted<T>;
 
-    Iterator(detail::Owned<detail::CompletedQueue> queue, std::size_t left) noexcept
-        : next_(std::move(queue)), left_(left) {}
+    explicit Iterator(const detail::Owned<detail::CompletedQueue>& queue) noexcept : queue_(queue), next_(queue) {}
 
     // To be awaited before the next step, or copied: a copy is one of its own.
-    detail::NextCompleted<T>& operator*() noexcept { return next_; }
+    detail::NextCompleted<T>& operator*() noexcept {
+      if (!std::exchange(given_, true)) queue_->give();
+      return next_;
+    }
     Iterator& operator++() noexcept {
-      --left_;
+      if (!std::exchange(given_, false)) queue_->give();
       return *this;
     }
-    friend bool operator!=(const Iterator& it, std::default_sentinel_t) noexcept { return it.left_ != 0; }
+    friend bool operator!=(const Iterator& it, std::default_sentinel_t) noexcept {
+      return it.given_ || it.queue_->to_give() != 0;
+    }
 
    private:
+    detail::Owned<detail::CompletedQueue> queue_;
     detail::NextCompleted<T> next_;
-    std::size_t left_;
+    bool given_ = false;  // the element at which it stands
   };
 
-  Iterator begin() const noexcept { return Iterator(queue_, queue_->size()); }
+  Iterator begin() const noexcept { return Iterator(queue_); }
   std::default_sentinel_t end() const noexcept { return {}; }
-  [[nodiscard]] std::size_t size() const noexcept { return queue_->size(); }
+
+  // How many elements are left.
+  [[nodiscard]] std::size_t size() const noexcept { return queue_->to_give(); }
 
  private:
   detail::Owned<detail::CompletedQueue> queue_;

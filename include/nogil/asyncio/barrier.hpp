@@ -90,6 +90,16 @@ class BarrierCore {
     });
   }
 
+  // By one who is cancelled. For nothing, but it puts that one behind the others: as in
+  // CPython, where a Barrier waits for a Condition, and who is cancelled there notifies.
+  void call_next() noexcept {
+    waiters_.for_each([](PatientWaiter& waiter) {
+      const bool next = !waiter.called();
+      if (next) waiter.call();
+      return !next;
+    });
+  }
+
   WaiterList waiters_;  // inside and outside, until they have looked
   const std::ptrdiff_t parties_;
   std::ptrdiff_t count_ = 0;
@@ -133,6 +143,7 @@ class [[nodiscard]] BarrierWait : public PatientWaiter {
     auto& self = from<BarrierWait>(node);
     if (!self.linked()) return self.end();  // the barrier is gone
     self.unlink();
+    if (self.gave_up()) self.barrier_->call_next();
     if (self.may_go()) return self.end();
     self.rest();
     self.barrier_->waiters_.push_back(self);

@@ -58,6 +58,7 @@ class FutureBase : public Completion {
   static constexpr const char* kName = "future";
 
   bool cancel() final {
+    mark_retrieved();
     if (done()) return false;
     complete(DoneState::kCancelled);
     return true;

@@ -28,7 +28,9 @@ class [[nodiscard]] Shield : public UntilDone {
  public:
   explicit Shield(Task<T> task) : UntilDone(Owned<TaskBase>::share(valid(task)), kKind) {}
 
-  bool await_ready() const noexcept { return task().done(); }
+  bool done() const noexcept { return task().done(); }
+
+  bool await_ready() const noexcept { return done(); }
   T await_resume() {
     throw_if_cancelled();
     return static_cast<TaskState<T>&>(task()).take();

@@ -84,10 +84,15 @@ class TaskGroup {
       throw RuntimeError(refusal);
     }
     auto* const member = new Member(*this);
-    members_.push_back(*member);
-    auto task = detail::make_task(parent_.loop(), std::move(coro), std::move(name));
-    member->start(task);
-    return task;
+    try {
+      auto task = detail::make_task(parent_.loop(), std::move(coro), std::move(name));
+      members_.push_back(*member);
+      member->start(task);
+      return task;
+    } catch (...) {
+      delete member;
+      throw;
+    }
   }
 
   // Ends the group without an error: cancels its tasks and its body, as if that was all that
@@ -103,7 +108,7 @@ class TaskGroup {
   template <class T, class F>
   friend Coro<T> detail::run_task_group(F body);
 
-  // A task that is not done, or of which the group does not know yet.
+  // A task that is not done, or of whose end the group does not know yet.
   struct Member : detail::Pooled, detail::Link, detail::ScheduledNode {
     explicit Member(TaskGroup& of) noexcept : ScheduledNode(&task_done), group(of) {}
     ~Member() {
@@ -133,7 +138,7 @@ class TaskGroup {
   void abort() {
     aborting_ = true;
     members_.for_each([](Member& member) {
-      if (member.task) member.task->cancel();
+      member.task->cancel();
       return true;
     });
   }

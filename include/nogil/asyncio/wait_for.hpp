@@ -3,8 +3,8 @@
 //   page = co_await asyncio::wait_for(fetch(url), 2s);   // page = await asyncio.wait_for(fetch(url), 2)
 //
 // As timeout(), with one difference: with a time of zero or less, a coroutine does not even
-// begin; only what is a task and done already gives its result. When it throws TimeoutError,
-// what was awaited has ended.
+// begin; only a task or a future that is done already gives its result, also through a
+// shield(). When it throws TimeoutError, what was awaited has ended.
 //
 // Python    asyncio.wait_for of 3.12. For timeout=None, await it as it is.
 
@@ -17,6 +17,7 @@
 
 #include "nogil/asyncio/detail/ranges.hpp"
 #include "nogil/asyncio/detail/until_done.hpp"
+#include "nogil/asyncio/sleep.hpp"
 #include "nogil/asyncio/timeout.hpp"
 
 namespace nogil::asyncio {
@@ -33,19 +34,35 @@ class CancelAndWait : public UntilDone {
   }
 };
 
+template <class A>
+concept CanBeDone = requires(const A& awaitable) {
+  awaitable.done();
+};
+template <class A>
+concept CanBeCancelled = requires(A& awaitable) {
+  awaitable.cancel();
+};
+
 template <class T, class A>
 Coro<T> wait_for_length(std::int64_t length, A awaitable) {
   if (length > 0) {
     Coro<T> limited = within<T, A>(length, "wait_for", std::move(awaitable));
     co_return co_await std::move(limited);
   }
-  Task<T> task = ensure_task(std::move(awaitable));
-  if (!task.done()) {
+  if constexpr (CanBeDone<A>) {
+    if (awaitable.done()) co_return co_await std::move(awaitable);
+  }
+  if constexpr (CanBeDone<A> && CanBeCancelled<A> && !kIsTask<A>) {  // a future: it ends at once
+    awaitable.cancel();
+    for (int round = 0; round < 2; ++round) co_await yield();  // as by a callback
+    throw_timeout("wait_for");
+  } else {
+    Task<T> task = ensure_task(std::move(awaitable));
     CancelAndWait ended(Owned<TaskBase>::share(*TaskAccess::state(task)));
     co_await ended;
     if (task.cancelled()) throw_timeout("wait_for");
+    co_return co_await std::move(task);
   }
-  co_return co_await std::move(task);
 }
 
 }  // namespace detail

@@ -15,7 +15,8 @@
 //            long as they are not told otherwise: a larger one is much faster for short calls.
 // Reading    Ranges are read to their end at the call. imap and imap_unordered read one whose
 //            length cannot be told beforehand (an endless one, say) as its results are read,
-//            16 chunks for each worker ahead; so read them before join().
+//            16 chunks for each worker ahead; so read them before join(). What reading the
+//            range throws comes behind the results of what was read before.
 // Threads    Every member except construction and destruction, from any number of threads.
 // Errors     After close() or terminate(): ValueError. A method that waits throws what the
 //            callable threw; of several, the exception of the first argument in order.

@@ -27,6 +27,7 @@
 #include <cstddef>
 #include <span>
 #include <string>
+#include <string_view>
 #include <utility>
 
 #include "nogil/errors.hpp"
@@ -38,7 +39,8 @@ namespace nogil::multiprocessing {
 class SharedMemory {
  public:
   // New memory of `size` bytes under this name. Throws FileExistsError if there is one of
-  // that name, ValueError unless size > 0 and the name is neither empty nor has a '/'.
+  // that name, ValueError unless size > 0 and the name is not empty and has neither '/' nor a
+  // null character.
   static SharedMemory create(const std::string& name, std::ptrdiff_t size) {
     const std::size_t bytes = checked(size);
     const std::string path = path_of(name);
@@ -118,8 +120,8 @@ class SharedMemory {
   }
 
   static std::string path_of(const std::string& name) {
-    if (name.empty() || name.find('/') != std::string::npos) {
-      throw ValueError("SharedMemory: a name is not empty, and has no '/'");
+    if (name.empty() || name.find_first_of(std::string_view("/\0", 2)) != std::string::npos) {
+      throw ValueError("SharedMemory: a name is not empty, and has neither '/' nor a null character");
     }
     return "/" + name;
   }

@@ -19,7 +19,11 @@ namespace nogil::platform {
 class Fd {
  public:
   constexpr Fd() noexcept = default;
-  constexpr explicit Fd(int owned) noexcept : fd_(owned) {}
+
+  // Never under a number of the standard files, which the system gives away when a program has
+  // closed those: what it prints is not to go into memory that processes share.
+  explicit Fd(int owned) noexcept : fd_(owned < 0 || owned > STDERR_FILENO ? owned : beyond_standard_files(owned)) {}
+
   Fd(Fd&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
   Fd& operator=(Fd&& other) noexcept {
     std::swap(fd_, other.fd_);
@@ -45,6 +49,13 @@ class Fd {
   }
 
  private:
+  [[gnu::noinline, gnu::cold]] static int beyond_standard_files(int fd) noexcept {
+    const int other = ::fcntl(fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+    if (other < 0) return fd;
+    ::close(fd);
+    return other;
+  }
+
   int fd_ = -1;
 };
 

@@ -6,7 +6,13 @@
 //   statement   [op, a, b, blocks]
 //   sleep a   raise   catch {}   timeout a {}   wait_for a {}   shield {}   gather {}…   settle {}…
 //   group {body} {}…   spawn a {}   cancel a   join a   lock a {}   sem a {}   cond a {}
-//   cond_wait a   notify a b   set a   clear a   event a   barrier a   put a b   get a
+//   cond_wait a   notify a b   set a   clear a   event a   barrier a   reset a   abort a
+//   put a b   get a   shutdown a b   wait a b {}…   completed a {}…
+//   join_for a b   join_shielded a   join_both a b   uncancel a
+//
+// join: waits for what was spawned; join_for: b seconds at most; join_both: gathers.
+// wait: for a seconds, until the first is done (b = 0), the first has failed (1), or all (2).
+// completed: the results in the order of their coming, within a seconds.
 //
 // When 1000 seconds have passed, whoever is left is cancelled.
 
@@ -20,6 +26,7 @@
 #include <vector>
 
 #include "asyncio/support/steps.hpp"
+#include "nogil/asyncio/as_completed.hpp"
 #include "nogil/asyncio/barrier.hpp"
 #include "nogil/asyncio/condition.hpp"
 #include "nogil/asyncio/event.hpp"
@@ -30,6 +37,7 @@
 #include "nogil/asyncio/shield.hpp"
 #include "nogil/asyncio/task_group.hpp"
 #include "nogil/asyncio/timeout.hpp"
+#include "nogil/asyncio/wait.hpp"
 #include "nogil/asyncio/wait_for.hpp"
 
 namespace nogil::testing {
@@ -140,20 +148,26 @@ class Generator {
     return {op, a, 0, {block(depth - 1, self, alone)}};
   }
 
-  // Only who has its lock may wait for it, or notify.
-  Statement condition(int depth, std::size_t self, bool alone) {
+  // Only who has its lock may wait for it, or notify. He joins nobody: one who is cancelled
+  // waits for that lock, whatever comes.
+  Statement condition(int depth, std::size_t self) {
     const int which = pick(2);
     Block held;
-    if (depth > 0 && below(2) == 0) held = block(depth - 1, self, alone);
+    if (depth > 0 && below(2) == 0) held = block(depth - 1, self, false);
     if (below(2) == 0) held.push_back({"notify", which, 1 + pick(2)});
     else held.push_back({"cond_wait", which});
     if (below(2) == 0) held.push_back({"sleep", pick(2)});
     return {"cond", which, 0, {held}};
   }
 
+  Statement join() {
+    const char* const ways[] = {"join", "join_for", "join_shielded", "join_both"};
+    return {ways[below(4)], pick(World::kSpawned), pick(World::kSpawned)};
+  }
+
   Statement statement(int depth, std::size_t self, bool alone) {
     const bool may_wait = !fair_ || (alone && self < World::kEach);
-    switch (depth > 0 ? below(30) : 12 + below(18)) {
+    switch (depth > 0 ? below(33) : 12 + below(18)) {
       case 0:
         return nest("catch", 0, depth, self, alone);
       case 1:
@@ -179,15 +193,16 @@ class Generator {
       case 12:
       case 13:
       case 14:
-        return condition(depth, self, alone);
+        return condition(depth, self);
       case 15:
         return {"raise"};
       case 16:
       case 17:
-      case 18:
         return {"cancel", pick(World::kSpawned)};
+      case 18:
+        return {below(4) == 0 ? "uncancel" : "cancel", pick(World::kSpawned)};
       case 19:
-        if (alone) return {"join", pick(World::kSpawned)};  // else tasks could wait for each other in a circle
+        if (alone) return join();  // else tasks could wait for each other in a circle
         return {"set", pick(2)};
       case 20:
         return {"set", pick(2)};
@@ -204,7 +219,16 @@ class Generator {
       }
       case 26:
         if (may_wait) return {"get", fair_ ? static_cast<int>(self) : pick(2)};
-        [[fallthrough]];
+        return {"sleep", pick(3)};
+      case 27:
+        if (below(3) == 0) return {below(3) == 0 ? "abort" : "reset", pick(2)};
+        if (fair_ && below(4) == 0) return {"shutdown", pick(2), pick(2)};
+        return {"sleep", pick(3)};
+      case 30:
+      case 31:
+        return {"wait", pick(4), pick(3), children(depth, self)};
+      case 32:
+        return {"completed", 1 + pick(3), 0, children(depth, self)};
       default:
         return {"sleep", pick(3)};
     }

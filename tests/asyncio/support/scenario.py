@@ -53,9 +53,14 @@ def name_of(error):
         return f"ExceptionGroup {len(error.exceptions)}"
     if isinstance(error, TimeoutError):
         return "TimeoutError"
+    if isinstance(error, asyncio.BrokenBarrierError):
+        return "BrokenBarrierError"
     if isinstance(error, RuntimeError):
         return "RuntimeError"
     return "Error" if type(error) is ArithmeticError else "another error"
+
+
+UNTIL = [asyncio.FIRST_COMPLETED, asyncio.FIRST_EXCEPTION, asyncio.ALL_COMPLETED]
 
 
 class World:
@@ -74,10 +79,32 @@ class World:
     def note(self, text):
         self.log.append(f"{round(self.loop.time() - 1000)} {text}")
 
+    async def join(self, op, a, b):
+        task = self.spawned[a]
+        if not task or task is asyncio.current_task():
+            return
+        if op == "join":
+            await task
+        elif op == "join_for":
+            await asyncio.wait_for(task, b)
+        elif op == "join_shielded":
+            await asyncio.shield(task)
+        elif self.spawned[b]:
+            await asyncio.gather(task, self.spawned[b])
+
     async def statement(self, name, op, a, b, blocks):
         if op in ("gather", "settle"):
             children = [self.task(f"{name}.{i}", block) for i, block in enumerate(blocks)]
             await asyncio.gather(*children, return_exceptions=op == "settle")
+        elif op == "wait":
+            tasks = [asyncio.create_task(self.task(f"{name}.{i}", block)) for i, block in enumerate(blocks)]
+            done, _ = await asyncio.wait(tasks, timeout=a, return_when=UNTIL[b])
+            self.note(f"{name} sees {len(done)} of {len(tasks)}")
+        elif op == "completed":
+            tasks = [asyncio.create_task(self.task(f"{name}.{i}", block)) for i, block in enumerate(blocks)]
+            for completed in asyncio.as_completed(tasks, timeout=a):
+                await completed
+                self.note(f"{name} sees one")
         elif op == "group":
             async with asyncio.TaskGroup() as group:
                 group._tasks = Ordered()
@@ -122,10 +149,11 @@ class World:
         elif op == "cancel":
             if self.spawned[a]:
                 self.spawned[a].cancel()
-        elif op == "join":
-            task = self.spawned[a]
-            if task and task is not asyncio.current_task():
-                await task
+        elif op.startswith("join"):
+            await self.join(op, a, b)
+        elif op == "uncancel":
+            if self.spawned[a]:
+                self.note(f"{name} leaves {self.spawned[a].uncancel()}")
         elif op == "set":
             self.events[a].set()
         elif op == "clear":
@@ -134,6 +162,12 @@ class World:
             await self.events[a].wait()
         elif op == "barrier":
             self.note(f"{name} is {await self.barriers[a].wait()}")
+        elif op == "reset":
+            await self.barriers[a].reset()
+        elif op == "abort":
+            await self.barriers[a].abort()
+        elif op == "shutdown":
+            self.queues[a].shutdown(immediate=b == 1)
         elif op == "notify":
             self.conditions[a].notify(b)
         elif op == "cond_wait":
@@ -173,7 +207,7 @@ def operations(blocks):
 
 
 # What has changed since, or was not right yet.
-NEW_IN_3_13 = {"wait_for", "cond_wait", "group"}
+NEW_IN_3_13 = {"wait_for", "join_for", "join_both", "cond_wait", "group", "shutdown", "uncancel"}
 
 
 def main():

@@ -5,6 +5,7 @@
 #include <coroutine>
 #include <cstddef>
 #include <exception>
+#include <limits>
 #include <optional>
 #include <type_traits>
 #include <utility>
@@ -23,16 +24,18 @@ class ConditionCore {
   ConditionCore() noexcept = default;
   ~ConditionCore() = default;
 
+  // Who was cancelled is called anyway, and needs none.
   void notify(std::ptrdiff_t n) noexcept {
-    for (; n > 0 && !waiting_.empty(); --n) {
-      PatientWaiter& first = waiting_.front();
-      first.unlink();
-      first.call();
-    }
+    waiting_.for_each([&n](PatientWaiter& waiter) {
+      if (n <= 0) return false;
+      if (waiter.gave_up()) return true;
+      --n;
+      waiter.unlink();
+      waiter.call();
+      return true;
+    });
   }
-  void notify_all() noexcept {
-    while (!waiting_.empty()) notify(1);
-  }
+  void notify_all() noexcept { notify(std::numeric_limits<std::ptrdiff_t>::max()); }
 
  private:
   friend class ConditionWait;

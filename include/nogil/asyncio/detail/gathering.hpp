@@ -34,10 +34,12 @@ class GatherChild : public ScheduledNode {
 
   TaskBase& task() const noexcept { return *task_; }
 
-  void start(GatherWaiter& waiter) noexcept {
+  // False: it is done already, and will not tell.
+  bool start(GatherWaiter& waiter) noexcept {
     waiter_ = &waiter;
-    if (task_->done()) told(*this, *task_);
-    else task_->add(*this);
+    if (task_->done()) return false;
+    task_->add(*this);
+    return true;
   }
 
  private:
@@ -53,14 +55,19 @@ class GatherWaiter : public Waiter {
   explicit GatherWaiter(bool settled) noexcept : Waiter(kKind), settled_(settled) {}
   ~GatherWaiter() = default;
 
-  void start(GatherChild* children, std::size_t count, std::coroutine_handle<> awaiting) {
+  // False: all is known already, as CPython 3.12 does it: it does not wait.
+  bool start(GatherChild* children, std::size_t count, std::coroutine_handle<> awaiting) {
     children_ = children;
     count_ = count;
     for (std::size_t i = 0; i < count; ++i) {
       if (&children[i].task().loop() != t_here.loop) throw RuntimeError("gather: a task belongs to another event loop");
     }
-    for (std::size_t i = 0; i < count; ++i) children[i].start(*this);
-    suspend(awaiting);
+    bool ready = false;
+    for (std::size_t i = 0; i < count; ++i) {
+      if (!children[i].start(*this) && !ready) ready = finished(children[i].task());
+    }
+    if (!ready) suspend(awaiting);
+    return !ready;
   }
 
   // Throws what it ends with, if that is no result.
@@ -78,14 +85,15 @@ class GatherWaiter : public Waiter {
 
   static void task_done(ScheduledNode& node, Completion& done) noexcept {
     GatherWaiter& self = *static_cast<GatherChild&>(node).waiter_;
-    ++self.finished_;
-    if (!self.pending()) return;
-    if (!self.settled_ && done.state() != DoneState::kFinished) {
-      self.first_ = static_cast<TaskBase*>(&done);
-      self.wake();
-    } else if (self.finished_ == self.count_) {
-      self.wake();
-    }
+    if (self.pending() && self.finished(static_cast<TaskBase&>(done))) self.wake();
+  }
+
+  // One more; true: there is nothing more to wait for.
+  bool finished(TaskBase& task) noexcept {
+    ++finished_;
+    if (settled_ || task.state() == DoneState::kFinished) return finished_ == count_;
+    first_ = &task;
+    return true;
   }
 
   static bool cancel(Waiter& waiter) {
@@ -144,7 +152,7 @@ class [[nodiscard]] GatherEach : public GatherWaiter {
   explicit GatherEach(const Task<T>&... tasks) noexcept : GatherWaiter(kSettled), children_{GatherChild(tasks)...} {}
 
   bool await_ready() const noexcept { return sizeof...(T) == 0; }
-  void await_suspend(std::coroutine_handle<> awaiting) { start(children_, sizeof...(T), awaiting); }
+  bool await_suspend(std::coroutine_handle<> awaiting) { return start(children_, sizeof...(T), awaiting); }
   Results await_resume() {
     check();
     return results(std::index_sequence_for<T...>());
@@ -177,7 +185,7 @@ class [[nodiscard]] GatherAll : public GatherWaiter {
       : GatherWaiter(kSettled), children_(std::move(children)) {}
 
   bool await_ready() const noexcept { return children_.empty(); }
-  void await_suspend(std::coroutine_handle<> awaiting) { start(children_.data(), children_.size(), awaiting); }
+  bool await_suspend(std::coroutine_handle<> awaiting) { return start(children_.data(), children_.size(), awaiting); }
   auto await_resume() {
     check();
     if constexpr (kSettled) {

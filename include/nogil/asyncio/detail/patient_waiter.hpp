@@ -7,9 +7,12 @@
 // waits for and lets the task go on in the same step, or stays and goes on waiting.
 //
 //   asleep -> called    call(): there may be what it waits for
-//          -> called    give_up(): its task is cancelled. Also while it is called
+//          -> called    give_up(): its task is cancelled
 //   called -> asleep    look(), after rest(): not yet
 //          -> gone      look(): go_on(), or go_on_cancelled() if gave_up()
+//
+// One that is cancelled while it is called finds that when it looks, if nobody has taken it
+// back by then: rule 7. Of one that was cancelled asleep it cannot be taken back.
 //
 // As look() and the task's step are one, nothing is ever handed to a task that does not take
 // it: what rule 5 of the cancellation protocol asks of others.
@@ -37,7 +40,7 @@ class PatientWaiter : public Waiter, public Link, protected Ready {
   bool called() const noexcept { return place == Place::kRing; }
 
   // Its task was cancelled since it last looked; and before anybody had woken it.
-  bool gave_up() const noexcept { return gave_up_; }
+  bool gave_up() const noexcept { return gave_up_ || (woken_ && must_cancel()); }
   bool gave_up_asleep() const noexcept { return gave_up_ && !woken_; }
 
  protected:
@@ -51,6 +54,7 @@ class PatientWaiter : public Waiter, public Link, protected Ready {
   // For Kind::cancel.
   static bool give_up(Waiter& waiter) noexcept {
     auto& self = static_cast<PatientWaiter&>(waiter);
+    if (self.woken_) return false;
     self.gave_up_ = true;
     if (!self.called()) self.loop().push(self);
     return true;
@@ -63,11 +67,18 @@ class PatientWaiter : public Waiter, public Link, protected Ready {
 
   bool woken() const noexcept { return woken_; }
 
-  // From now on it sleeps again.
-  void rest() noexcept { woken_ = gave_up_ = false; }
+  // From now on it sleeps again. That it was cancelled is dealt with.
+  void rest() noexcept {
+    woken_ = gave_up_ = false;
+    forget_cancel();
+  }
 
-  // If it has to go on, one way or the other.
-  void end() noexcept { gave_up_ ? go_on_cancelled() : go_on(); }
+  // If it has to go on, one way or the other. It may be awaited again.
+  void end() noexcept {
+    const bool cancelled = gave_up();
+    woken_ = gave_up_ = false;
+    cancelled ? go_on_cancelled() : go_on();
+  }
 
  private:
   bool woken_ = false;

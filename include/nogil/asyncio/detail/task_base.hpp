@@ -206,6 +206,10 @@ class Waiter {
  protected:
   ~Waiter() = default;
 
+  // A request that cancel() has not dealt with: the task finds it in its next step.
+  inline bool must_cancel() const noexcept;
+  inline void forget_cancel() noexcept;
+
  private:
   friend class TaskBase;
 
@@ -215,6 +219,13 @@ class Waiter {
   TaskBase* task_ = nullptr;
   State state_ = State::kIdle;
 };
+
+inline bool Waiter::must_cancel() const noexcept {
+  return task_->must_cancel_;
+}
+inline void Waiter::forget_cancel() noexcept {
+  task_->must_cancel_ = false;
+}
 
 inline bool TaskBase::cancel() {
   mark_retrieved();

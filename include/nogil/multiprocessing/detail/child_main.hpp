@@ -89,6 +89,15 @@ inline void die_with(int parent) noexcept {
   if (::getppid() != parent) ::_exit(kOrphaned);
 }
 
+// SIGINT alone: blocked in a process from its first step until it is known what SIGINT does
+// there. So one that comes meanwhile is neither lost nor too early.
+inline ::sigset_t only_sigint() noexcept {
+  ::sigset_t set;
+  ::sigemptyset(&set);
+  ::sigaddset(&set, SIGINT);
+  return set;
+}
+
 // As Python's children: no standard input, and SIGINT and SIGTERM do what they do.
 inline void settle_signals_and_input(const ::sigset_t& mask) noexcept {
   ::signal(SIGINT, SIG_DFL);

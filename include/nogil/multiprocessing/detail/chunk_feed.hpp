@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <exception>
 #include <optional>
 #include <utility>
 
@@ -52,6 +53,12 @@ class ChunkFeed {
         reader_(std::forward<Parts>(parts)...),
         sizes_(fixed_size(chunksize, window, workers), window != 0 ? 0 : reader_.size(), workers) {}
 
+  // From now on what reading an element throws is the end of the range, and kept; what was read
+  // before is sent first.
+  void keep_error() noexcept { keeps_error_ = true; }
+  const std::exception_ptr& error() const noexcept { return error_; }
+  void forget_error() noexcept { error_ = nullptr; }
+
   // How many elements were read.
   std::uint64_t read() const noexcept { return read_; }
 
@@ -64,9 +71,9 @@ class ChunkFeed {
         draft_.emplace(memory_);
         reader_.write_head(draft_->out);
       }
-      if (!reader_.read(draft_->out)) {
+      if (!read_next()) {
         exhausted_ = true;
-        return;
+        return error_ ? flush(send) : void();
       }
       ++read_;
       ++draft_->elements;
@@ -85,6 +92,16 @@ class ChunkFeed {
   }
 
  private:
+  bool read_next() {
+    try {
+      return reader_.read(draft_->out);
+    } catch (...) {
+      if (!keeps_error_) throw;
+      error_ = std::current_exception();
+      return false;
+    }
+  }
+
   // A chunk that grows.
   struct Draft {
     explicit Draft(ByteSource* memory) noexcept : frame(memory) {}
@@ -107,6 +124,8 @@ class ChunkFeed {
   std::optional<Draft> draft_;
   std::uint64_t read_ = 0;
   bool exhausted_ = false;
+  bool keeps_error_ = false;
+  std::exception_ptr error_{};
 };
 
 // The next result of a chunk, and those behind it.

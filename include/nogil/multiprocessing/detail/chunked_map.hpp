@@ -59,6 +59,7 @@ class BasicChunkedMap final : public nogil::detail::Counted {
         feed_(setup.chunksize, setup.buffersize, core->options().max_workers, core->call_memory(),
               std::forward<Parts>(parts)...) {
     if constexpr (std::is_same_v<Core, PoolCore>) {
+      if (setup.late == Late::kTaken) feed_.keep_error();
       if (setup.buffersize != 0 && setup.late == Late::kTaken) feeding_.emplace(core);
     }
   }
@@ -70,11 +71,12 @@ class BasicChunkedMap final : public nogil::detail::Counted {
     flush();
   }
 
-  bool at_end() const noexcept { return given_ == feed_.read(); }
+  bool at_end() const noexcept { return given_ == feed_.read() && !feed_.error(); }
 
   // The next result; waits for it. Throws what the callable threw, TimeoutError,
   // CancelledError, BrokenProcessPool, WorkerDied, and what submit() throws.
   decltype(auto) current() {
+    if (given_ == feed_.read()) std::rethrow_exception(feed_.error());
     await_front();
     const Chunk& chunk = chunks_.front();
     chunk.future.result();  // throws what has failed the whole
@@ -85,6 +87,7 @@ class BasicChunkedMap final : public nogil::detail::Counted {
 
   // Goes on behind that result, and reads another element in its place.
   void advance() {
+    if (given_ == feed_.read()) return feed_.forget_error();
     await_front();
     const Chunk& chunk = chunks_.front();
     cursor_.advance(results_of(chunk));

@@ -78,7 +78,14 @@ inline bool send_job(int socket, std::uint64_t id, const Frame& frame) {
 }
 
 // Starts this program anew with one end of the socket pair. Throws std::system_error.
-inline ::pid_t spawn_self(SocketPair& sockets, Role role, const ::sigset_t& mask) {
+inline ::pid_t spawn_self(SocketPair& sockets, Role role) {
+  // Its number there, and the only file that it has but for the standard ones, as in Python.
+  // (With an old C library it also has those of this process that are not to go with exec().)
+#if defined(__GLIBC__) && __GLIBC__ * 100 + __GLIBC_MINOR__ >= 234
+  const int socket = STDERR_FILENO + 1;
+#else
+  const int socket = sockets.theirs.get();
+#endif
   Hello hello{};
   hello.magic = Hello::kMagic;
   if (::getrandom(hello.nonce, sizeof hello.nonce, 0) != sizeof hello.nonce) platform::throw_errno("draw a number");
@@ -87,8 +94,8 @@ inline ::pid_t spawn_self(SocketPair& sockets, Role role, const ::sigset_t& mask
   hello.role = role;
   if (!send_packet(sockets.mine.get(), hello)) platform::throw_errno("greet a process");
 
-  std::string variable = (platform::Text() << kWorkerVariable << "=" << std::uint64_t(sockets.theirs.get()) << ":"
-                                           << hello.nonce[0] << ":" << hello.nonce[1])
+  std::string variable = (platform::Text() << kWorkerVariable << "=" << std::uint64_t(socket) << ":" << hello.nonce[0]
+                                           << ":" << hello.nonce[1])
                              .take();
   std::vector<char*> environment;
   for (char** at = environ; at != nullptr && *at != nullptr; ++at) {
@@ -102,9 +109,16 @@ inline ::pid_t spawn_self(SocketPair& sockets, Role role, const ::sigset_t& mask
   ::posix_spawnattr_t attributes;
   ::posix_spawn_file_actions_init(&actions);
   ::posix_spawnattr_init(&attributes);
-  ::posix_spawn_file_actions_adddup2(&actions, sockets.theirs.get(), sockets.theirs.get());  // stays open past exec()
-  ::posix_spawnattr_setsigmask(&attributes, &mask);
-  ::posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK);
+  ::posix_spawn_file_actions_adddup2(&actions, sockets.theirs.get(), socket);  // stays open past exec()
+#if defined(__GLIBC__) && __GLIBC__ * 100 + __GLIBC_MINOR__ >= 234
+  ::posix_spawn_file_actions_addclosefrom_np(&actions, socket + 1);
+#endif
+  const ::sigset_t blocked = only_sigint();
+  ::sigset_t defaults = blocked;  // the parent may ignore them
+  ::sigaddset(&defaults, SIGTERM);
+  ::posix_spawnattr_setsigmask(&attributes, &blocked);
+  ::posix_spawnattr_setsigdefault(&attributes, &defaults);
+  ::posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
   ::pid_t pid = -1;
   const int error = ::posix_spawn(&pid, "/proc/self/exe", &actions, &attributes, arguments, environment.data());
   ::posix_spawnattr_destroy(&attributes);

@@ -109,7 +109,7 @@ inline void PoolCore::begin_worker() {
   head.self.name = (platform::Text() << "ProcessPoolWorker-" << ++last_worker_).take();
   head.self.daemon = true;
   head.parent = g_child_identity != nullptr ? g_child_identity->self : ProcessInfo{"MainProcess", ::getpid(), false};
-  ::sigemptyset(&head.mask);
+  head.mask = only_sigint();  // which the worker ignores, before it takes signals
   out(head);
   save_worker_call(out, *worker);
   worker->sockets.theirs.reset();

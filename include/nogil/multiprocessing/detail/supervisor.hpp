@@ -159,7 +159,8 @@ class Supervisor {
   nogil::detail::Ref<Child> fork_child(Request& request);
   nogil::detail::Ref<Child> spawn_child(const Request& request);
   void ask_template(const RequestRef& request);
-  void send_next(const nogil::detail::Ref<Template>& to);
+  void send_next(const nogil::detail::Ref<Template>& to) noexcept;
+  void conclude(Request& request) noexcept;
   void take_answer(Request& request, const Report& report, std::vector<platform::Fd>& files);
   int until_impatient() const noexcept;
   void lose_patience() noexcept;
@@ -329,22 +330,21 @@ inline nogil::detail::Ref<Child> Supervisor::fork_child(Request& request) {
   return child;
 }
 
-inline ::sigset_t no_signals() noexcept {
-  ::sigset_t none;
-  ::sigemptyset(&none);
-  return none;
-}
-
 inline nogil::detail::Ref<Child> Supervisor::spawn_child(const Request& request) {
   make_room_for_child();
   SocketPair sockets;
-  ::sigset_t mask = no_signals();
-  const ::pid_t pid = spawn_self(sockets, Role::kChild, mask);
+  const ::pid_t pid = spawn_self(sockets, Role::kChild);
   ProcessInfo info = request.info_;
   info.pid = pid;
   nogil::detail::Ref<Child> child(new Child(std::move(info), open_pidfd(pid), 0, request.listener_));
-  if (!send_job(sockets.mine.get(), 0, request.frame_)) child->signal(SIGKILL);  // it is gone already, or will be
-  adopt(child);
+  try {
+    if (!send_job(sockets.mine.get(), 0, request.frame_)) child->signal(SIGKILL);  // it is gone already, or will be
+    adopt(child);
+  } catch (...) {
+    child->signal(SIGKILL);
+    ::waitpid(pid, nullptr, 0);
+    throw;
+  }
   return child;
 }
 

@@ -30,7 +30,7 @@ inline void Supervisor::adopt(const nogil::detail::Ref<Template>& what) {
 
 inline nogil::detail::Ref<Template> Supervisor::spawn_template() {
   SocketPair sockets;
-  const ::pid_t pid = spawn_self(sockets, Role::kTemplate, no_signals());
+  const ::pid_t pid = spawn_self(sockets, Role::kTemplate);
   nogil::detail::Ref<Template> made(new Template(std::move(sockets.mine), pid));
   adopt(made);
   return made;
@@ -70,16 +70,36 @@ inline void Supervisor::ask_template(const RequestRef& request) {
 }
 
 // One at a time: so a template that does not read has one message to read, not many.
-inline void Supervisor::send_next(const nogil::detail::Ref<Template>& to) {
-  for (const RequestRef& request : asked_) {
-    if (request->asked_.get() != to.get()) continue;
+inline void Supervisor::send_next(const nogil::detail::Ref<Template>& to) noexcept {
+  for (std::size_t i = 0; i < asked_.size();) {
+    const RequestRef request = asked_[i];
+    if (request->asked_.get() != to.get()) {
+      ++i;
+      continue;
+    }
     if (request->job_ != 0) return;
-    make_room_for_child();
-    request->job_ = ++last_job_;
-    request->deadline_ = now_ms() + kPatience;
-    if (!send_job(to->socket(), request->job_, request->frame_)) end(*to);
-    return;
+    try {
+      make_room_for_child();
+      request->job_ = ++last_job_;
+      request->deadline_ = now_ms() + kPatience;
+      if (!send_job(to->socket(), request->job_, request->frame_)) end(*to);
+      return;
+    } catch (...) {
+      request->error_ = std::current_exception();
+      conclude(*request);
+    }
   }
+}
+
+// It waits for no template any more.
+inline void Supervisor::conclude(Request& request) noexcept {
+  RequestRef kept;  // until it is finished
+  for (auto& one : asked_) {
+    if (one.get() == &request) kept = std::move(one);
+  }
+  std::erase_if(asked_, [](const RequestRef& one) { return !one; });
+  request.asked_ = {};
+  request.finish();
 }
 
 inline int Supervisor::until_impatient() const noexcept {
@@ -117,13 +137,7 @@ inline void Supervisor::take_answer(Request& request, const Report& report, std:
   } catch (...) {
     request.error_ = std::current_exception();
   }
-  RequestRef kept;  // until it is finished
-  for (auto& one : asked_) {
-    if (one.get() == &request) kept = std::move(one);
-  }
-  std::erase_if(asked_, [](const RequestRef& one) { return !one; });
-  request.asked_ = {};
-  request.finish();
+  conclude(request);
 }
 
 // ---- Ending --------------------------------------------------------------------------
@@ -144,9 +158,14 @@ inline void Supervisor::take_report(const Template& from, const Report& report,
 inline void Supervisor::hear(Template& what) noexcept {
   if (what.ended()) return;
   for (;;) {
-    Report report;
+    Report report{};
     std::vector<platform::Fd> files;
-    if (!receive_packet(what.socket(), report, &files, MSG_DONTWAIT)) break;
+    if (!receive_packet(what.socket(), report, &files, MSG_DONTWAIT)) {
+      if (errno != EBADMSG || report.kind != Report::kStarted || report.pid <= 0) break;
+      ::kill(report.pid, SIGKILL);  // nobody could watch it: this process has no number left for its pidfd
+      report.kind = Report::kNotStarted;
+      report.status = EMFILE;
+    }
     take_report(what, report, files);
   }
   if (errno != EAGAIN && errno != EINTR) return end(what);

@@ -53,12 +53,12 @@ class TemplateProcess {
 
  private:
   explicit TemplateProcess(platform::Fd socket) noexcept : socket_(std::move(socket)) {
-    ::sigset_t mask;
-    ::sigemptyset(&mask);
-    settle_signals_and_input(mask);
-    ::signal(SIGINT, SIG_IGN);  // Ctrl-C goes to the whole group; the parent decides
+    // Ctrl-C goes to the whole group; the parent decides. Blocked, not ignored: a child that is
+    // interrupted before it is settled is to end.
+    ::sigset_t mask = only_sigint();
     ::sigaddset(&mask, SIGCHLD);
-    ::pthread_sigmask(SIG_BLOCK, &mask, nullptr);
+    settle_signals_and_input(mask);
+    ::sigdelset(&mask, SIGINT);
     ended_ = platform::Fd(::signalfd(-1, &mask, SFD_CLOEXEC | SFD_NONBLOCK));
     if (!ended_) ::_exit(kOrphaned);
   }

@@ -111,6 +111,7 @@ class UnorderedMap final : public nogil::detail::Counted {
         arrivals_(new Arrivals),
         feed_(setup.chunksize, setup.buffersize, core->options().max_workers, core->call_memory(),
               std::forward<Parts>(parts)...) {
+    feed_.keep_error();
     if (setup.buffersize != 0 && setup.late == Late::kTaken) feeding_.emplace(core);
   }
   ~UnorderedMap() override { stop(); }
@@ -120,15 +121,17 @@ class UnorderedMap final : public nogil::detail::Counted {
     flush();
   }
 
-  bool at_end() const noexcept { return given_ == feed_.read(); }
+  bool at_end() const noexcept { return given_ == feed_.read() && !feed_.error(); }
 
   decltype(auto) current() {
+    if (given_ == feed_.read()) std::rethrow_exception(feed_.error());
     await();
     if (here_->error) std::rethrow_exception(here_->error);
     return cursor_.current(here_->results);
   }
 
   void advance() {
+    if (given_ == feed_.read()) return feed_.forget_error();
     await();
     cursor_.advance(here_->error ? nullptr : &here_->results);
     ++given_;

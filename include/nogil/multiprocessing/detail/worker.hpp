@@ -30,7 +30,6 @@ class Worker {
 
   // Says that it is there, and works until it is told to stop.
   void serve() {
-    ::signal(SIGINT, SIG_IGN);  // the parent decides
     link_->ready.store(true, std::memory_order_release);
     while (await_request()) serve_one();
   }
@@ -175,6 +174,9 @@ struct Adapter<InitialCall> {
 
 // What a worker's process runs.
 inline void worker_main(WorkerLink link, std::uint32_t number, InitialCall initializer) {
+  ::signal(SIGINT, SIG_IGN);  // the parent decides
+  const ::sigset_t sigint = only_sigint();
+  ::pthread_sigmask(SIG_UNBLOCK, &sigint, nullptr);
   Worker worker(std::move(link), number);
   if (initializer.frame.bytes.size() != 0) {
     try {
