@@ -167,6 +167,9 @@ TEST_P(AnyQueue, lets_everybody_through_when_it_is_shut_down) {
 TEST_P(AnyQueue, is_the_same_whatever_way_processes_were_started) {
   Queue<int> queue;
   for (const StartMethod inner : {StartMethod::fork, StartMethod::forkserver, StartMethod::spawn}) {
+#ifdef NOGIL_TSAN  // whose own threads are more there than elsewhere, and look like the program's
+    if (GetParam() == StartMethod::forkserver && inner == StartMethod::fork) continue;
+#endif
     EXPECT_EQ(exitcode(
                   [](Queue<int> same, StartMethod method) {
                     same.put(0);
