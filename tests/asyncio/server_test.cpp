@@ -3,7 +3,6 @@
 #include "nogil/asyncio/server.hpp"
 
 #include <gtest/gtest.h>
-#include <sys/resource.h>
 
 #include <filesystem>
 #include <optional>
@@ -16,6 +15,7 @@
 #include "asyncio/support/excepthook.hpp"
 #include "asyncio/support/streams.hpp"
 #include "nogil/asyncio/start_server.hpp"
+#include "support/files.hpp"
 #include "support/threads.hpp"
 
 namespace nogil::asyncio {
@@ -334,21 +334,14 @@ TEST(Server, goes_on_when_descriptors_were_short) {
     early.writer.write("a\n");
     EXPECT_EQ(co_await early.reader.readline(), "a\n");
     platform::Fd client = detail::make_socket(AF_INET);
-    std::vector<platform::Fd> all;
-    rlimit before;
-    ::getrlimit(RLIMIT_NOFILE, &before);
-    rlimit few = before;
-    few.rlim_cur = 64;
-    ::setrlimit(RLIMIT_NOFILE, &few);
-    for (int fd; (fd = ::dup(client.get())) >= 0;) all.emplace_back(fd);
+    std::optional<testing::NoFilesLeft> none(std::in_place);
     detail::SocketAddress address;
     address.set_number("127.0.0.1", server.port());
     ::connect(client.get(), address.get(), address.size);
     auto late = detail::make_connection(std::move(client), {});
     late.writer.write("b\n");
     while (reported == 0) co_await sleep(1ms);
-    all.clear();
-    ::setrlimit(RLIMIT_NOFILE, &before);
+    none.reset();
     EXPECT_EQ(co_await late.reader.readline(), "b\n");
   };
   run(amain(reports));

@@ -28,6 +28,7 @@
 #include "nogil/multiprocessing/shared_memory.hpp"
 #include "nogil/multiprocessing/value.hpp"
 #include "nogil/threading/event.hpp"
+#include "support/files.hpp"
 
 namespace nogil::testing::faults_test {
 namespace {

@@ -33,6 +33,7 @@
 #include "nogil/multiprocessing/value.hpp"
 #include "nogil/threading/current_thread.hpp"
 #include "nogil/threading/thread.hpp"
+#include "support/files.hpp"
 
 namespace nogil::testing::process_test {
 namespace {

@@ -2,19 +2,15 @@
 
 #pragma once
 
-#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <signal.h>
-#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <cstddef>
 #include <filesystem>
 #include <iterator>
 #include <string>
 #include <utility>
-#include <vector>
 
 #include "nogil/multiprocessing/process.hpp"
 #include "support/threads.hpp"
@@ -54,29 +50,6 @@ inline std::string name_of(const ::testing::TestParamInfo<StartMethod>& method) 
 inline std::ptrdiff_t open_files() {
   return std::distance(std::filesystem::directory_iterator("/proc/self/fd"), std::filesystem::directory_iterator());
 }
-
-// As long as it lives this process cannot open a file.
-class NoFilesLeft {
- public:
-  NoFilesLeft() {
-    ::getrlimit(RLIMIT_NOFILE, &before_);
-    const ::rlimit few{256, before_.rlim_max};
-    ::setrlimit(RLIMIT_NOFILE, &few);
-    for (int fd; (fd = ::open("/dev/null", O_RDONLY | O_CLOEXEC)) >= 0;) files_.emplace_back(fd);
-  }
-  NoFilesLeft(const NoFilesLeft&) = delete;
-  NoFilesLeft& operator=(const NoFilesLeft&) = delete;
-  ~NoFilesLeft() { ::setrlimit(RLIMIT_NOFILE, &before_); }
-
-  // Lets so many be opened.
-  void leave(std::size_t count) {
-    while (count-- != 0) files_.pop_back();
-  }
-
- private:
-  ::rlimit before_{};
-  std::vector<platform::Fd> files_;
-};
 
 // Whether no child of this process has ended that nobody has waited for.
 inline bool no_zombies() {

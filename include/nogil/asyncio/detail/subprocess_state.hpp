@@ -186,16 +186,11 @@ struct PipeEnds {
   PipeEnds() {
     int ends[2];
     if (::pipe2(ends, O_CLOEXEC) != 0) platform::throw_errno("create_subprocess_exec: pipe");
-    read = above_standard(platform::Fd(ends[0]));
-    write = above_standard(platform::Fd(ends[1]));
-  }
-
- private:
-  static platform::Fd above_standard(platform::Fd fd) {
-    if (fd.get() > STDERR_FILENO) return fd;
-    platform::Fd higher(::fcntl(fd.get(), F_DUPFD_CLOEXEC, STDERR_FILENO + 1));
-    if (!higher) platform::throw_errno("create_subprocess_exec: pipe");
-    return higher;
+    read = platform::Fd(ends[0]);
+    write = platform::Fd(ends[1]);
+    if (read.get() <= STDERR_FILENO || write.get() <= STDERR_FILENO) {  // there is no other number left
+      platform::throw_errno("create_subprocess_exec: pipe", EMFILE);
+    }
   }
 };
 
