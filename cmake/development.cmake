@@ -45,6 +45,19 @@ function(nogil_program name)
   target_link_libraries(${name} PRIVATE nogil_dev)
 endfunction()
 
+# nogil_precompile(target header...) or (target FROM other): these headers are read once for
+# all its files. Not with a compiler cache, which keeps little of what was made so; nor where
+# all is optimised, which takes so long that nothing is gained.
+function(nogil_precompile target)
+  if(NOGIL_CCACHE OR CMAKE_BUILD_TYPE STREQUAL Release)
+    return()
+  elseif(ARGV1 STREQUAL FROM)
+    target_precompile_headers(${target} REUSE_FROM ${ARGV2})
+  else()
+    target_precompile_headers(${target} PRIVATE ${ARGN})
+  endif()
+endfunction()
+
 # nogil_modules(result pattern): the folders here that hold a file of that pattern.
 function(nogil_modules result pattern)
   file(GLOB files CONFIGURE_DEPENDS RELATIVE ${CMAKE_CURRENT_SOURCE_DIR} */${pattern})

@@ -100,11 +100,17 @@ struct LeavesItsNumber : model::Atomic<T> {
 template <class T>
 struct LooksBeforeAdding : model::Atomic<T> {
   using model::Atomic<T>::Atomic;
+  T fetch_add(T n, std::memory_order order) noexcept {
+    if (order != std::memory_order_release) return model::Atomic<T>::fetch_add(n, order);
+    const T seen = this->load(std::memory_order_relaxed);
+    model::Atomic<T>::fetch_add(n, order);
+    return seen;
+  }
   bool compare_exchange_weak(T& expected, T desired, std::memory_order success, std::memory_order failure) noexcept {
     if (success != std::memory_order_release) {
       return model::Atomic<T>::compare_exchange_weak(expected, desired, success, failure);
     }
-    this->fetch_add(desired - expected, success);
+    model::Atomic<T>::fetch_add(desired - expected, success);
     return true;
   }
   bool compare_exchange_strong(T& expected, T desired, std::memory_order success, std::memory_order failure) noexcept {
@@ -116,7 +122,7 @@ struct LooksBeforeAdding : model::Atomic<T> {
       expected = seen;
       return false;
     }
-    this->fetch_add(desired - expected, success);
+    model::Atomic<T>::fetch_add(desired - expected, success);
     return true;
   }
 };

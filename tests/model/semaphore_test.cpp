@@ -27,10 +27,14 @@ void release(SemaphoreCore<P>& semaphore, std::uint32_t n = 1) {
   require(semaphore.release(n), "a release was refused");
 }
 
+// A semaphore whose limit is all that it is made with puts permits back in another way than
+// one without a limit.
+constexpr std::uint32_t kNoLimit = SemaphoreCore<Platform>::kMax;
+
 // One permit among threads: a lock, if it works.
 template <class P>
-void take_turns(int threads, int rounds) {
-  SemaphoreCore<P> semaphore(1);
+void take_turns(int threads, int rounds, std::uint32_t limit = kNoLimit) {
+  SemaphoreCore<P> semaphore(1, limit);
   Plain<int> turns = 0;
   const auto use = [&] {
     for (int i = 0; i < rounds; ++i) {
@@ -49,13 +53,15 @@ TEST(ModelSemaphore, lets_in_as_many_as_it_has_permits) {
   EXPECT_TRUE(holds([] { take_turns<Platform>(2, 1); }, {.bounds = {.deviations = 6}}));
   EXPECT_TRUE(holds([] { take_turns<Platform>(2, 2); }));
   EXPECT_TRUE(holds([] { take_turns<Platform>(3, 1); }));
+  EXPECT_TRUE(holds([] { take_turns<Platform>(2, 1, 1); }, {.bounds = {.deviations = 6}}));
+  EXPECT_TRUE(holds([] { take_turns<Platform>(3, 1, 1); }));
 }
 
 // As take_turns, with another number of permits than the semaphore was made with: what
 // acquire() and release() guess about its state is wrong.
 template <class P>
-void take_turns_of_what_is_left(int threads) {
-  SemaphoreCore<P> semaphore(3);
+void take_turns_of_what_is_left(int threads, std::uint32_t limit = kNoLimit) {
+  SemaphoreCore<P> semaphore(3, limit);
   Plain<int> turns = 0;
   acquire(semaphore);
   acquire(semaphore);
@@ -72,18 +78,22 @@ void take_turns_of_what_is_left(int threads) {
 TEST(ModelSemaphore, lets_in_as_many_whatever_its_first_guess) {
   EXPECT_TRUE(holds([] { take_turns_of_what_is_left<Platform>(2); }, {.bounds = {.deviations = 6}}));
   EXPECT_TRUE(holds([] { take_turns_of_what_is_left<Platform>(3); }));
+  EXPECT_TRUE(holds([] { take_turns_of_what_is_left<Platform>(3, 3); }));
   EXPECT_TRUE(fails("data race", [] { take_turns_of_what_is_left<WithoutRelease>(2); }));
   EXPECT_TRUE(fails("data race", [] { take_turns_of_what_is_left<WithoutAcquire>(2); }));
   EXPECT_TRUE(fails("deadlock", [] { take_turns_of_what_is_left<PlatformOf<LooksBeforeAdding>>(2); }));
+  EXPECT_TRUE(fails("deadlock", [] { take_turns_of_what_is_left<PlatformOf<LooksBeforeAdding>>(2, 3); }));
 }
 
 TEST(ModelSemaphore, needs_each_part_of_its_protocol) {
-  EXPECT_TRUE(fails("data race", [] { take_turns<WithoutRelease>(2, 1); }));
-  EXPECT_TRUE(fails("data race", [] { take_turns<WithoutAcquire>(2, 1); }));
-  EXPECT_TRUE(fails("deadlock", [] { take_turns<WithoutWake>(2, 1); }));
-  EXPECT_TRUE(fails("deadlock", [] { take_turns<BlindSleep>(2, 1); }));
-  EXPECT_TRUE(fails("deadlock", [] { take_turns<PlatformOf<LooksBeforeAdding>>(2, 1); }))
-      << "the waiter counts itself after the releaser's last look";
+  for (const std::uint32_t limit : {kNoLimit, std::uint32_t{1}}) {
+    EXPECT_TRUE(fails("data race", [=] { take_turns<WithoutRelease>(2, 1, limit); }));
+    EXPECT_TRUE(fails("data race", [=] { take_turns<WithoutAcquire>(2, 1, limit); }));
+    EXPECT_TRUE(fails("deadlock", [=] { take_turns<WithoutWake>(2, 1, limit); }));
+    EXPECT_TRUE(fails("deadlock", [=] { take_turns<BlindSleep>(2, 1, limit); }));
+    EXPECT_TRUE(fails("deadlock", [=] { take_turns<PlatformOf<LooksBeforeAdding>>(2, 1, limit); }))
+        << "the waiter counts itself after the releaser's last look";
+  }
 }
 
 template <class P>

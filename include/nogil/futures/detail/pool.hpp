@@ -142,6 +142,10 @@ class Pool final : public Counted, public RegisteredPool {
   using PoolParking = Parking<platform::Native>;
   using Inbox = Fifo<TaskBlock*, platform::Native>;
 
+  // Of more workers than twice this only half may search at a time, so that they do not
+  // hinder each other. To lie down and be woken costs far more than to look once more.
+  static constexpr std::uint32_t kAllSearch = 8;
+
   static constexpr const char* kBroken = "A thread initializer failed, the thread pool is not usable anymore";
 
   bool wake_one() noexcept;
@@ -175,7 +179,7 @@ class Pool final : public Counted, public RegisteredPool {
 inline Pool::Pool(Setup setup)
     : RegisteredPool(this),
       size_(setup.workers),
-      most_searching_(setup.workers < 4 ? 1 : setup.workers / 2),
+      most_searching_(setup.workers > 2 * kAllSearch ? setup.workers / 2 : kAllSearch),
       bounded_(setup.max_queue != 0),
       name_(std::move(setup.name)),
       initializer_(std::move(setup.initializer)),

@@ -26,7 +26,7 @@ class ReentrantWord {
   // `me` is Platform::thread_id(), here and below.
   bool try_lock(std::uint32_t me) noexcept {
     const std::uint32_t seen = level_.load(std::memory_order_relaxed);
-    if (seen == (kOnce | me)) {
+    if (seen == (kOnce | me)) [[likely]] {
       set(kTwice | me);
       return true;
     }
@@ -47,13 +47,13 @@ class ReentrantWord {
   // Gives back one level. False, and nothing has changed: `me` does not own it.
   bool unlock(std::uint32_t me) noexcept {
     const std::uint32_t seen = level_.load(std::memory_order_relaxed);
+    if (seen == (kTwice | me)) [[likely]] {
+      set(kOnce | me);
+      return true;
+    }
     if (seen == (kOnce | me)) {
       set(kNone);
       word_.unlock();
-      return true;
-    }
-    if (seen == (kTwice | me)) {
-      set(kOnce | me);
       return true;
     }
     return seen != kNone && owned_by(me) && less_deep(me, seen);

@@ -37,11 +37,17 @@ class SemaphoreCore {
   // Adds n permits and wakes up to n waiters. False, and nothing has changed, if that
   // would make more than the limit.
   bool release(std::uint32_t n) noexcept {
-    std::uint64_t seen = usual_.load(std::memory_order_relaxed) - kPermit;
-    if (n != 1) seen = state_.load(std::memory_order_relaxed);
-    else if (state_.compare_exchange_strong(seen, seen + kPermit, std::memory_order_release, std::memory_order_relaxed))
+    if (n != 1) return put(state_.load(std::memory_order_relaxed), n);
+    if (limit_ != kMax) return put_one_within_limit();
+    const auto address = Platform::address(state_);
+    const std::uint64_t seen = state_.fetch_add(kPermit, std::memory_order_release);
+    // From here on *this may be gone: who took the permit may have destroyed it.
+    if (seen < kMax) [[likely]]
       return true;
-    return put(seen, n);
+    if (permits(seen) < kMax) return wake(address, 1);
+    // One too many, which then nobody needs. To add it and take it back is no release.
+    state_.fetch_sub(kPermit, std::memory_order_relaxed);
+    return false;
   }
 
   std::uint32_t value() const noexcept { return permits(state_.load(std::memory_order_relaxed)); }
@@ -67,6 +73,7 @@ class SemaphoreCore {
   // that fails has read the state, at the price of a look; one that is right saves the
   // look, for which a processor may wait long (docs/design/locks.md). It is never of more
   // permits than the limit, so there is room for the one that a right guess puts back.
+  // A permit that need not stay below a limit is put back without a guess.
   static constexpr std::uint64_t kPermit = 1;
   static constexpr std::uint64_t kWaiter = std::uint64_t{1} << 32;
 
@@ -85,19 +92,25 @@ class SemaphoreCore {
   }
   bool look_and_take() noexcept { return take(state_.load(std::memory_order_relaxed)); }
 
+  bool put_one_within_limit() noexcept {
+    std::uint64_t seen = usual_.load(std::memory_order_relaxed) - kPermit;
+    return state_.compare_exchange_strong(seen, seen + kPermit, std::memory_order_release, std::memory_order_relaxed) ||
+           put(seen, 1);
+  }
+
   [[gnu::noinline]] bool put(std::uint64_t seen, std::uint32_t n) noexcept {
     const auto address = Platform::address(state_);
     do {
       if (n > limit_ - permits(seen)) return false;
     } while (!state_.compare_exchange_weak(seen, seen + n, std::memory_order_release, std::memory_order_relaxed));
-    // From here on *this may be gone: who took the permit may have destroyed it.
-    if (waiters(seen) != 0) [[unlikely]]
-      wake(address, n);
-    return true;
+    // From here on *this may be gone, as above.
+    return waiters(seen) == 0 || wake(address, n);
   }
 
-  [[gnu::noinline, gnu::cold]] static void wake(typename Platform::Address address, std::uint32_t n) noexcept {
+  // True.
+  [[gnu::noinline, gnu::cold]] static bool wake(typename Platform::Address address, std::uint32_t n) noexcept {
     Platform::futex_wake(address, n);
+    return true;
   }
 
   // The first guess: the permits it was made with. If none, that one has come meanwhile;
@@ -108,7 +121,7 @@ class SemaphoreCore {
   }
 
   typename Platform::template Atomic<std::uint64_t> state_;
-  typename Platform::template Atomic<std::uint32_t> usual_;  // the permits that acquire() guesses
+  typename Platform::template Atomic<std::uint32_t> usual_;  // the permits that are guessed
   const std::uint32_t limit_;
 };
 
