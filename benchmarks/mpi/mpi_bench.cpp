@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cstddef>
 #include <cstdio>
 #include <memory>
 #include <optional>
@@ -29,44 +30,35 @@ constexpr const char* kMpiexec = "";
 constexpr const char* kProgram = "";
 #endif
 
-struct Nogil : Here {
-  static constexpr const char* kName = "nogil::mpi::MPIPoolExecutor";
-  static constexpr const char* kWord = "nogil";
+struct Text {
+  template <std::size_t kSize>
+  constexpr Text(const char (&literal)[kSize]) {
+    std::copy(literal, literal + kSize, text);
+  }
+
+  char text[48] = {};
 };
 
-struct NogilProcesses : Here {
-  static constexpr const char* kName = "nogil::mpi::MPIPoolExecutor,processes";
-  static constexpr const char* kWord = "nogil_processes";
+// What its rows say, and what the job is told (mpi/job/job.hpp).
+template <Text kRow, Text kOrder>
+struct Rival : Here {
+  static constexpr const char* kName = kRow.text;
+  static constexpr const char* kWord = kOrder.text;
 };
 
-struct Raw : Here {
-  static constexpr const char* kName = "MPI_Send and MPI_Recv";
-  static constexpr const char* kWord = "raw";
-};
+using Nogil = Rival<"nogil::mpi::MPIPoolExecutor", "nogil">;
+using NogilProcesses = Rival<"nogil::mpi::MPIPoolExecutor,processes", "nogil_processes">;
+using Raw = Rival<"MPI_Send and MPI_Recv", "raw">;
 
 // One task in flight for each rank. The dispatcher of mpi4py.futures, in C++: who waits sleeps
-// for up to a millisecond.
-struct Backoff : Here {
-  static constexpr const char* kName = "MPI, one in flight, as mpi4py";
-  static constexpr const char* kWord = "backoff";
-};
-
-struct Spin : Here {
-  static constexpr const char* kName = "MPI, one in flight, no back-off";
-  static constexpr const char* kWord = "spin";
-};
+// for up to a millisecond; or not at all.
+using Backoff = Rival<"MPI, one in flight, as mpi4py", "backoff">;
+using Spin = Rival<"MPI, one in flight, no back-off", "spin">;
 
 // What the numbers take one core, divided by the ranks that work, which are all but the first,
 // or by the cores, if those are fewer.
-struct Ideal : Here {
-  static constexpr const char* kName = "a loop / workers";
-  static constexpr const char* kWord = "loop";
-};
-
-struct Scatter : Here {
-  static constexpr const char* kName = "MPI_Scatter and MPI_Gather";
-  static constexpr const char* kWord = "scatter";
-};
+using Ideal = Rival<"a loop / workers", "loop">;
+using Scatter = Rival<"MPI_Scatter and MPI_Gather", "scatter">;
 
 // ---- Jobs ------------------------------------------------------------------------------
 
@@ -88,14 +80,15 @@ int usable_cores() {
   return static_cast<int>(bench::usable_cores().size());
 }
 
-// What Open MPI needs in a container, as root, and to take this transport. Others do not look
-// at it.
+// What Open MPI needs in a container, as root, and to take this transport, and what our ranks
+// need to send everything by it. Others do not look at it.
 std::string settings(const Job& job) {
   std::string all =
       "OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 OMPI_MCA_rmaps_base_oversubscribe=1"
       " OMPI_MCA_hwloc_base_binding_policy=none OMPI_MCA_btl_vader_single_copy_mechanism=none OMPI_MCA_pml=ob1";
-  all += job.transport == Transport::kTcp ? " OMPI_MCA_btl=tcp,self OMPI_MCA_btl_tcp_if_include=lo"
-                                          : " OMPI_MCA_btl='^tcp,openib'";
+  all += job.transport == Transport::kTcp
+             ? " OMPI_MCA_btl=tcp,self OMPI_MCA_btl_tcp_if_include=lo NOGIL_MPI_NEIGHBOURS=0"
+             : " OMPI_MCA_btl='^tcp,openib'";
   if (job.ranks > usable_cores()) all += " OMPI_MCA_mpi_yield_when_idle=1";
   return all;
 }
@@ -117,7 +110,7 @@ std::optional<Figures> run(const Job& job) {
   return figures;
 }
 
-void measure(benchmark::State& state, const Job& job) {
+[[maybe_unused]] void measure(benchmark::State& state, const Job& job) {
   const double before = bench::two_thread_control();
   for (auto _ : state) {
     const std::optional<Figures> figures = run(job);

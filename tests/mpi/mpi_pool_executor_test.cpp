@@ -20,6 +20,7 @@
 #include "mpi/support/kinds.hpp"
 #include "mpi/support/shared_file.hpp"
 #include "nogil/futures/as_completed.hpp"
+#include "nogil/mpi/detail/mpi.hpp"
 #include "nogil/multiprocessing/value.hpp"
 #include "support/threads.hpp"
 
@@ -80,6 +81,14 @@ TEST_P(AnyMPIPool, carries_what_is_larger_than_a_packet) {
     EXPECT_EQ(both.result(), text + "!");
     EXPECT_EQ(small.result(), 8);
   }
+}
+
+TEST_P(AnyMPIPool, carries_more_at_once_than_the_memory_for_bodies_has_room_for) {
+  MPIPoolExecutor pool(options());
+  const std::string text(4'000'000, 'x');
+  std::vector<Future<std::string>> futures;
+  for (int i = 0; i < 20; ++i) futures.push_back(pool.submit([](std::string all) { return all + "!"; }, text));
+  for (auto& future : futures) EXPECT_EQ(future.result().size(), text.size() + 1);
 }
 
 TEST_P(AnyMPIPool, runs_tasks_in_other_processes_than_the_main_function) {
@@ -218,7 +227,9 @@ TEST(MPIPool, loses_one_task_to_a_crash_in_a_process) {
 }
 
 TEST(MPIPool, is_for_the_main_function_only) {
-  if (::getenv("OMPI_COMM_WORLD_SIZE") == nullptr) GTEST_SKIP() << "the only rank is the first";
+  int ranks = 0;
+  MPI_Comm_size(MPI_COMM_WORLD, &ranks);
+  if (ranks == 1) GTEST_SKIP() << "the only rank is the first";
   MPIPoolExecutor pool;
   EXPECT_THROW(pool.submit([] { MPIPoolExecutor another; }).result(), RuntimeError);
 }

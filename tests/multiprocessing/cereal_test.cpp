@@ -17,6 +17,7 @@
 
 #include "multiprocessing/support/processes.hpp"
 #include "nogil/multiprocessing/cereal.hpp"
+#include "nogil/multiprocessing/process_pool_executor.hpp"
 #include "nogil/multiprocessing/queue.hpp"
 
 namespace nogil::testing {
@@ -55,6 +56,30 @@ struct Split {
   void load(Archive& archive) {
     archive(text, CEREAL_NVP(numbers));
   }
+};
+
+// Its bytes would not do, though they could be copied.
+struct Pointing {
+  static inline const int kNumbers[] = {10, 11, 12};
+  const int* at = kNumbers;
+
+  template <class Archive>
+  void save(Archive& archive) const {
+    archive(static_cast<int>(at - kNumbers));
+  }
+  template <class Archive>
+  void load(Archive& archive) {
+    int place = 0;
+    archive(place);
+    at = kNumbers + place % 3;
+  }
+};
+
+// Nobody has told cereal of it.
+struct Unregistered : Shape {
+  double area() const override { return 0; }
+  template <class Archive>
+  void serialize(Archive&) {}
 };
 
 // With a version.
@@ -151,6 +176,25 @@ TEST(Cereal, carries_classes_of_all_its_kinds) {
   EXPECT_EQ(through(std::bitset<100>(42)), std::bitset<100>(42));
 }
 
+TEST(Cereal, is_asked_for_a_class_that_saves_itself_though_its_bytes_could_be_copied) {
+  Pointing one;
+  one.at = Pointing::kNumbers + 2;
+  mp::detail::Frame frame;
+  mp::OutputArchive out(frame);
+  out(one);
+  EXPECT_EQ(frame.bytes.size(), sizeof(int));
+  EXPECT_EQ(*through(one).at, 12);
+}
+
+TEST(Cereal, says_which_type_was_not_registered) {
+  try {
+    through(std::shared_ptr<Shape>(std::make_shared<Unregistered>()));
+    ADD_FAILURE() << "it went";
+  } catch (const cereal::Exception& error) {
+    EXPECT_NE(std::string(error.what()).find("Unregistered"), std::string::npos) << error.what();
+  }
+}
+
 TEST(Cereal, goes_with_what_nogil_carries_itself) {
   const Mixed mixed = through(Mixed{std::make_shared<int>(5), "text"});
   EXPECT_EQ(*mixed.number, 5);
@@ -197,6 +241,18 @@ TEST_P(AnyCereal, goes_to_a_process_and_back) {
                 std::shared_ptr<Shape>(square), shapes),
             0);
   EXPECT_EQ(shapes.get()->area(), 16);
+}
+
+TEST_P(AnyCereal, says_what_a_result_is_that_cannot_be_sent) {
+  mp::ProcessPoolExecutor pool({.max_workers = 1, .start_method = GetParam()});
+  try {
+    pool.submit([]() -> std::shared_ptr<Shape> { return std::make_shared<Unregistered>(); }).result();
+    ADD_FAILURE() << "it has a result";
+  } catch (const RemoteError& error) {
+    EXPECT_EQ(error.type_name(), "cereal::Exception");
+    EXPECT_NE(std::string(error.what()).find("Unregistered"), std::string::npos) << error.what();
+  }
+  EXPECT_EQ(pool.submit([] { return 5; }).result(), 5);
 }
 
 }  // namespace

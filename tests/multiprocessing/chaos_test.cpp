@@ -7,13 +7,10 @@
 #include <signal.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <atomic>
 #include <cstdlib>
 #include <cstring>
 #include <exception>
-#include <filesystem>
-#include <iterator>
 #include <mutex>
 #include <new>
 #include <random>
@@ -39,10 +36,6 @@ std::chrono::milliseconds length_of_a_run() {
   const char* const seconds = std::getenv("NOGIL_CHAOS_SECONDS");
   const double all = seconds != nullptr ? std::atof(seconds) : 2;
   return std::chrono::milliseconds(static_cast<long>(all * 1000 / 3));
-}
-
-std::ptrdiff_t shared_memories() {
-  return std::distance(std::filesystem::directory_iterator("/dev/shm"), std::filesystem::directory_iterator());
 }
 
 // How often each task of a batch has run.
@@ -223,7 +216,7 @@ NOGIL_UNDER_EVERY_START_METHOD(Chaos);
 TEST_P(Chaos, spoils_no_result_and_leaves_nothing) {
   { ProcessPoolExecutor({.max_workers = 1, .start_method = GetParam()}).submit(spin, 1).result(); }
   const auto files = open_files();
-  const auto memories = shared_memories();
+  const auto memories = named_memory();
   Counts counts;
   {
     ProcessPoolExecutor pool({.max_workers = 2, .start_method = GetParam()});
@@ -246,7 +239,7 @@ TEST_P(Chaos, spoils_no_result_and_leaves_nothing) {
     EXPECT_EQ(pool.submit(spin, 5).result(), 5);
   }
   EXPECT_TRUE(eventually([&] { return open_files() <= files; })) << open_files() << " were " << files;
-  EXPECT_EQ(shared_memories(), memories);
+  EXPECT_EQ(named_memory(), memories);
   EXPECT_TRUE(mp::active_children().empty());
   EXPECT_TRUE(eventually([] { return no_zombies(); }));
   EXPECT_GT(counts.right, 0);

@@ -7,16 +7,15 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <atomic>
+#include <cstdint>
 #include <cstdio>
 #include <cstdlib>
 #include <exception>
-#include <filesystem>
-#include <iterator>
 #include <new>
 #include <random>
 #include <string>
+#include <system_error>
 #include <thread>
 #include <vector>
 
@@ -46,14 +45,6 @@ int twice(int x) {
 
 void sleep_for_ever() {
   for (;;) ::pause();
-}
-
-// Of named shared memory, but for what tests have named: some of them run beside this one.
-std::ptrdiff_t named_memory() {
-  const auto is_ours = [](const std::filesystem::directory_entry& entry) {
-    return !entry.path().filename().string().starts_with("nogil-test");
-  };
-  return std::count_if(std::filesystem::directory_iterator("/dev/shm"), std::filesystem::directory_iterator(), is_ours);
 }
 
 // ---- Ways to go ------------------------------------------------------------------------------
@@ -88,6 +79,36 @@ void go(Way way) {
       ::raise(SIGSTOP);
       break;
   }
+}
+
+// A process goes that way when it is sent SIGUSR1 with it: a template runs no code of a user's. It
+// is set up before main(), as a template sees no more of the program.
+[[maybe_unused]] const int g_goes_by_signal = [] {
+  struct ::sigaction action {};
+  action.sa_flags = SA_SIGINFO;
+  action.sa_sigaction = [](int, ::siginfo_t* info, void*) { go(static_cast<Way>(info->si_value.sival_int)); };
+  return ::sigaction(SIGUSR1, &action, nullptr);
+}();
+
+void make_go(int pid, Way way) {
+  ::sigval value{};
+  value.sival_int = static_cast<int>(way);
+  ::sigqueue(pid, SIGUSR1, value);
+}
+
+// Leaves the process so many bytes more than it has; 0: the calling one.
+void leave_memory(int pid, std::size_t bytes) {
+  const std::string path = pid == 0 ? "/proc/self/statm" : "/proc/" + std::to_string(pid) + "/statm";
+  std::FILE* const file = std::fopen(path.c_str(), "r");
+  if (file == nullptr) return;
+  long pages = 0;
+  const bool known = std::fscanf(file, "%ld", &pages) == 1;
+  std::fclose(file);
+  if (!known) return;
+  ::rlimit limit{};
+  ::prlimit(pid, RLIMIT_AS, nullptr, &limit);
+  limit.rlim_cur = static_cast<::rlim_t>(pages) * 4096 + bytes;
+  ::prlimit(pid, RLIMIT_AS, &limit, nullptr);
 }
 
 // What the future must say of a task that went that way.
@@ -233,17 +254,7 @@ TEST_P(FaultyPool, fails_the_task_of_a_worker_that_goes_at_any_step_and_no_other
 TEST_P(FaultyPool, says_that_memory_ran_out_at_any_step) {
   if (kSanitized) GTEST_SKIP() << "a sanitizer needs more memory than that";
   ProcessPoolExecutor pool(options(1));
-  pool.submit([] {
-        ::rlimit limit{};
-        ::getrlimit(RLIMIT_AS, &limit);
-        std::FILE* const file = std::fopen("/proc/self/statm", "r");
-        long pages = 0;
-        const bool known = std::fscanf(file, "%ld", &pages) == 1;
-        std::fclose(file);
-        limit.rlim_cur = static_cast<::rlim_t>(known ? pages : 0) * 4096 + (std::size_t{100} << 20);
-        ::setrlimit(RLIMIT_AS, &limit);
-      })
-      .result();
+  pool.submit([] { leave_memory(0, std::size_t{100} << 20); }).result();
   const int pid = pool.worker_pids().at(0);
   const auto whole = [](std::string text) { return text; };
   EXPECT_THROW(pool.submit(whole, std::string(std::size_t{90} << 20, 'x')).result(), std::exception) << "decoding";
@@ -485,9 +496,8 @@ TEST(AnyInstructionOfTheTemplate, may_be_its_last) {
 
 // ---- The template --------------------------------------------------------------------------------
 
-TEST_P(FaultyPool, ends_every_task_when_its_template_dies) {
-  if (GetParam() == StartMethod::spawn) GTEST_SKIP() << "it has none";
-  ProcessPoolExecutor pool(options(2));
+void expect_end_with_template(StartMethod method, Way way) {
+  ProcessPoolExecutor pool({.max_workers = 2, .start_method = method});
   Value<int> parent(0);
   mp::Event begun;
   auto running = pool.submit(
@@ -499,12 +509,12 @@ TEST_P(FaultyPool, ends_every_task_when_its_template_dies) {
       parent, begun);
   std::vector<Future<int>> behind;
   begun.wait();
-  ::kill(parent.get(), SIGKILL);
+  make_go(parent.get(), way);
   for (int i = 0; i < 10; ++i) {
     try {
       behind.push_back(pool.submit(twice, i));
     } catch (const BrokenProcessPool&) {
-      EXPECT_EQ(GetParam(), StartMethod::fork);
+      EXPECT_EQ(method, StartMethod::fork);
     }
   }
   EXPECT_THROW(running.result(), BrokenProcessPool);
@@ -513,11 +523,68 @@ TEST_P(FaultyPool, ends_every_task_when_its_template_dies) {
       EXPECT_EQ(behind[i].result(), 2 * static_cast<int>(i));
     } catch (const WorkerDied&) {
     } catch (const BrokenProcessPool&) {
-      EXPECT_EQ(GetParam(), StartMethod::fork) << "there is no other copy of the parent as it was";
+      EXPECT_EQ(method, StartMethod::fork) << "there is no other copy of the parent as it was";
     }
   }
-  if (GetParam() == StartMethod::forkserver) {
+  if (method == StartMethod::forkserver) {
     EXPECT_EQ(pool.submit(twice, 5).result(), 10);
+  }
+}
+
+TEST_P(FaultyPool, ends_every_task_when_its_template_goes_in_any_way) {
+  if (GetParam() == StartMethod::spawn) GTEST_SKIP() << "it has none";
+  for (const Way way : {Way::kKilled, Way::kSegmentationFault, Way::kAbort, Way::kExitWith0, Way::kNoStack}) {
+    if (way == Way::kNoStack && kSanitized) continue;  // a sanitizer has its own idea of it
+    SCOPED_TRACE(static_cast<int>(way));
+    expect_end_with_template(GetParam(), way);
+  }
+}
+
+// Its children have no more than it has.
+TEST_P(FaultyPool, fails_or_goes_on_when_its_template_has_no_memory_left) {
+  if (GetParam() == StartMethod::spawn) GTEST_SKIP() << "it has none";
+  if (kSanitized) GTEST_SKIP() << "a sanitizer needs more memory than that";
+  for (const std::size_t left : {std::size_t{0}, std::size_t{50'000}, std::size_t{1} << 20, std::size_t{20} << 20}) {
+    int that = 0;
+    {
+      ProcessPoolExecutor pool(options(2));
+      that = pool.submit([] { return ::getppid(); }).result();
+      leave_memory(that, left);
+      auto dies = pool.submit([] { ::raise(SIGKILL); });
+      std::vector<Future<int>> futures;
+      try {
+        for (int i = 0; i < 10; ++i) futures.push_back(pool.submit(twice, i));
+      } catch (const BrokenProcessPool&) {
+      }
+      EXPECT_THROW(dies.result(), BrokenProcessPool) << "it died, or no other worker could be started";
+      for (std::size_t i = 0; i < futures.size(); ++i) {
+        try {
+          EXPECT_EQ(futures[i].result(), 2 * static_cast<int>(i));
+        } catch (const BrokenProcessPool&) {
+        }
+      }
+    }
+    if (GetParam() == StartMethod::forkserver) ::kill(that, SIGKILL);  // else others would have it, too
+  }
+}
+
+TEST_P(FaultyPool, gives_up_a_template_that_stays_stopped) {
+  if (GetParam() == StartMethod::spawn) GTEST_SKIP() << "it has none";
+  ProcessPoolExecutor pool(options(1));
+  const int that = pool.submit([] { return ::getppid(); }).result();
+  const std::int64_t patience = mp::detail::g_template_patience.exchange(300);
+  Process other(Process::Options{.start_method = StartMethod::spawn}, [] {});
+  other.start();  // the supervisor wakes, and reads the new number
+  other.join();
+  ::kill(that, SIGSTOP);
+  auto late = pool.submit(TaskOptions{.timeout = 10ms}, sleep_for_ever);
+  EXPECT_TRUE(late.wait(kPatience)) << "nobody says that its worker is dead";
+  mp::detail::g_template_patience.store(patience);
+  EXPECT_THROW(late.result(), TimeoutError);
+  try {
+    EXPECT_EQ(pool.submit(twice, 4).result(), 8);
+  } catch (const BrokenProcessPool&) {
+    EXPECT_EQ(GetParam(), StartMethod::fork) << "there is no other copy of the parent as it was";
   }
 }
 
@@ -586,7 +653,9 @@ void parent_that_goes(StartMethod method, Way way, Array<Who> whos, mp::Event to
 }
 
 TEST_P(FaultyPool, is_gone_with_its_parent_however_that_goes) {
-  for (const Way way : {Way::kStopped, Way::kKilled, Way::kSegmentationFault, Way::kAbort, Way::kExitWith0}) {
+  for (const Way way :
+       {Way::kStopped, Way::kKilled, Way::kSegmentationFault, Way::kAbort, Way::kExitWith0, Way::kNoStack}) {
+    if (way == Way::kNoStack && kSanitized) continue;  // a sanitizer has its own idea of it
     Array<Who> whos(3);
     mp::Event told;
     Process parent = process(parent_that_goes, GetParam(), way, whos, told);
@@ -598,6 +667,52 @@ TEST_P(FaultyPool, is_gone_with_its_parent_however_that_goes) {
       EXPECT_TRUE(eventually([&] { return !process_lives(whos[i]); })) << i;
     }
   }
+}
+
+// Much more when it is encoded.
+struct Ballast {
+  std::string text;
+  int times = 0;
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(times);
+    for (int i = 0; i < times; ++i) archive(text);
+  }
+};
+
+// What a parent without memory cannot have is an error; the rest is right. Then it ends with 0.
+int parent_without_memory(StartMethod method) {
+  ProcessPoolExecutor pool({.max_workers = 2, .start_method = method});
+  if (pool.submit(twice, 1).result() != 2) return 1;
+  leave_memory(0, std::size_t{30} << 20);
+  const auto fails = [](const auto& task) {
+    try {
+      task();
+      return false;
+    } catch (const std::bad_alloc&) {
+      return true;
+    } catch (const std::system_error&) {
+      return true;
+    }
+  };
+  const Ballast much{std::string(std::size_t{1} << 20, 'x'), 100};
+  for (int i = 0; i < 3; ++i) {
+    auto before = pool.submit(twice, i);
+    auto result = pool.submit([] { return std::string(std::size_t{60} << 20, 'x'); });
+    auto behind = pool.submit(twice, i + 1);
+    if (before.result() != 2 * i) return 2;
+    if (!fails([&] { result.result(); })) return 3;
+    if (behind.result() != 2 * i + 2) return 4;
+    if (!fails([&] { pool.submit([](const Ballast& all) { return all.text.size(); }, much); })) {
+      return 5;
+    }
+  }
+  return 0;
+}
+
+TEST_P(FaultyPool, goes_on_when_its_parent_has_no_memory_for_a_call_or_a_result) {
+  if (kSanitized) GTEST_SKIP() << "a sanitizer needs more memory than that";
+  EXPECT_EQ(exitcode([](StartMethod method) { ::_exit(parent_without_memory(method)); }, GetParam()), 0);
 }
 
 // Always busy, and right in all it gets: then it ends with 0.

@@ -206,6 +206,21 @@ TEST_P(AnyProcess, has_written_everything_when_it_has_ended) {
   EXPECT_EQ(out.text(), "by printf by cout");
 }
 
+TEST_P(AnyProcess, has_written_everything_to_streams_that_are_not_those_of_stdio) {
+  Stdout out;
+  const std::string said = stderr_of([] {
+    EXPECT_EQ(exitcode([] {
+                std::ios::sync_with_stdio(false);
+                std::cout << "by cout";
+                std::clog << "by clog";
+                std::wclog << L" and wclog";
+              }),
+              0);
+  });
+  EXPECT_EQ(out.text(), "by cout");
+  EXPECT_EQ(said, "by clog and wclog");
+}
+
 TEST_P(AnyProcess, has_written_everything_when_an_exception_leaves_it) {
   Stdout out;
   const std::string said = stderr_of([] {
@@ -496,13 +511,30 @@ TEST_P(AnyProcess, refuses_what_comes_too_early_or_too_late) {
   worker.kill();
   worker.join();
   EXPECT_THROW(worker.start(), RuntimeError);
-  worker.close();
-  EXPECT_THROW(worker.join(), ValueError);
-  EXPECT_THROW(worker.terminate(), ValueError);
-  EXPECT_THROW(static_cast<void>(worker.sentinel()), ValueError);
-  EXPECT_THROW(worker.start(), RuntimeError);
-  worker.close();
-  EXPECT_FALSE(worker.is_alive());
+}
+
+TEST_P(AnyProcess, tells_nothing_but_its_name_when_it_is_closed) {
+  for (const bool started : {true, false}) {
+    Process worker(Process::Options{.name = "closed", .daemon = true, .start_method = GetParam()}, nothing);
+    if (started) {
+      worker.start();
+      worker.join();
+    }
+    worker.close();
+    worker.close();
+    EXPECT_THROW(worker.start(), ValueError);
+    EXPECT_THROW(worker.join(), ValueError);
+    EXPECT_THROW(worker.join(0s), ValueError);
+    EXPECT_THROW(worker.terminate(), ValueError);
+    EXPECT_THROW(worker.kill(), ValueError);
+    EXPECT_THROW(worker.interrupt(), ValueError);
+    EXPECT_THROW(static_cast<void>(worker.sentinel()), ValueError);
+    EXPECT_THROW(static_cast<void>(worker.is_alive()), ValueError);
+    EXPECT_THROW(static_cast<void>(worker.pid()), ValueError);
+    EXPECT_THROW(static_cast<void>(worker.exitcode()), ValueError);
+    EXPECT_EQ(worker.name(), "closed");
+    EXPECT_TRUE(worker.daemon());
+  }
 }
 
 TEST_P(AnyProcess, is_refused_when_no_file_can_be_opened_and_started_later) {

@@ -9,6 +9,7 @@
 #include <cstddef>
 #include <cstdlib>
 #include <filesystem>
+#include <optional>
 #include <string>
 
 #include "multiprocessing/support/processes.hpp"
@@ -113,6 +114,33 @@ TEST(MpSharedMemory, keeps_its_bytes_past_unlink_and_until_close) {
   mp::detail::Frame frame;
   mp::OutputArchive out(frame);
   EXPECT_THROW(out(memory), ValueError);
+}
+
+TEST(MpSharedMemory, leaves_its_name_to_newer_memory_that_has_it) {
+  const std::string name = "nogil-test-newer-" + std::to_string(::getpid());
+  std::optional<SharedMemory> first = SharedMemory::create(name, 10);
+  SharedMemory other = SharedMemory::open(name);
+  other.unlink();  // not by its creator, who does not know of it
+  const SharedMemory newer = SharedMemory::create(name, 20);
+  SharedMemory(*first).unlink();
+  other.unlink();
+  EXPECT_EQ(SharedMemory::open(name).size(), 20u);
+  first = SharedMemory::create(name + "-2", 10);
+  EXPECT_EQ(SharedMemory::open(name).size(), 20u);
+
+  SharedMemory::open(name + "-2").unlink();
+  const SharedMemory newest = SharedMemory::create(name + "-2", 30);
+  first.reset();
+  EXPECT_EQ(SharedMemory::open(name + "-2").size(), 30u) << "its first creator's last handle is gone";
+}
+
+TEST(MpSharedMemory, can_be_unlinked_when_it_is_closed) {
+  const std::string name = "nogil-test-closed-" + std::to_string(::getpid());
+  SharedMemory memory = SharedMemory::create(name, 10);
+  memory.close();
+  EXPECT_EQ(SharedMemory::open(name).size(), 10u);
+  memory.unlink();
+  EXPECT_THROW(SharedMemory::open(name), FileNotFoundError);
 }
 
 TEST(MpSharedMemory, leaves_no_file_open) {

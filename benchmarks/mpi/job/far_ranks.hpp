@@ -8,7 +8,6 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <deque>
 #include <utility>
 
 #include "job/job.hpp"
@@ -41,20 +40,15 @@ class Wire final : public nogil::mpi::detail::Wire {
     });
     if (answer->records == 0) return;
     answer->seal();
-    arrived_.push_back(std::move(answer));
+    inbox_.push(std::move(answer));
   }
 
-  Ref<Packet> poll() noexcept override {
-    if (arrived_.empty()) return {};
-    Ref<Packet> packet = std::move(arrived_.front());
-    arrived_.pop_front();
-    return packet;
-  }
+  Ref<Packet> poll() noexcept override { return inbox_.pop(); }
 
   bool idle() const noexcept override { return true; }
 
  private:
-  std::deque<Ref<Packet>> arrived_;
+  nogil::mpi::detail::Inbox inbox_;
 };
 
 // 10,000 tiny tasks with order.size ranks.

@@ -28,10 +28,11 @@
 //            wait for one themselves.
 // Waiting    Who waits for a future looks for messages meanwhile, up to 0.15 ms without sleeping
 //            after each; then a thread of the job's does it, more and more seldom: a result is
-//            found late by an eighth of the time that it took, or 1 ms. Types are decoded
-//            (constructors, serialize()) in any thread that waits.
+//            found late by an eighth of the time that it took, up to 1 ms, or a 64th, up to 4 ms.
+//            Types are decoded (constructors, serialize()) in any thread that waits.
 // Cost       Tasks for a rank at work, and results of quick ones, go many in one message. What is
-//            larger than 4 KiB goes in a message of its own, not copied by us.
+//            larger than 4 KiB goes in a message of its own, not copied by us; between ranks of
+//            one machine, what is larger than 16 KiB is read where it was written.
 // fork       In a process that was forked since, an executor is of no use, and its destructor
 //            does nothing.
 // Python     mpi4py.futures.MPIPoolExecutor, which has one task at a time in each rank.

@@ -30,7 +30,8 @@
 // End        Executors that were not shut down run what they were given first. A function that
 //            calls exit() leaves the other ranks to mpirun, which stops them.
 // Waiting    A rank without work looks for messages without sleeping for 0.15 ms, then more and more
-//            seldom, down to every millisecond: some thousandths of a core.
+//            seldom, down to every millisecond, and after longer silences to every 4 ms: about
+//            a hundredth of a core.
 // Python     python -m mpi4py.futures, which an exception ends by MPI_Abort.
 
 #pragma once
@@ -119,7 +120,8 @@ int run_at(int wanted, int argc, char** argv, Main& main) {
       thread.join();
       return code;
     }
-    MpiWire wire(world.communicator(), world.rank() == 0 ? MPI_ANY_SOURCE : 0);
+    MpiWire wire(world.communicator(), world.rank() == 0 ? MPI_ANY_SOURCE : 0,
+                 Neighbours(world.communicator(), world.rank(), world.size()));
     if (world.rank() == 0) {
       bool lost = false;
       const int code = lead(wire, static_cast<std::size_t>(world.size()), world.turns(), call, &lost);

@@ -36,10 +36,16 @@
 
 namespace nogil::multiprocessing::detail {
 
+// Bytes would do for a class that is trivially copyable, but it wants to be saved otherwise.
 template <class T>
-concept CerealTakes = std::is_class_v<T> && natural_kind_of<T>()
-== Kind::kRefused&& cereal::traits::is_output_serializable<T, cereal::BinaryOutputArchive>::value&&
-        cereal::traits::is_input_serializable<T, cereal::BinaryInputArchive>::value;
+concept HasCerealMembers = cereal::traits::has_member_save<T, cereal::BinaryOutputArchive>::value ||
+    cereal::traits::has_member_versioned_save<T, cereal::BinaryOutputArchive>::value;
+
+template <class T>
+concept CerealTakes = std::is_class_v<T> &&(natural_kind_of<T>() == Kind::kRefused ||
+                                            (natural_kind_of<T>() == Kind::kPlain && HasCerealMembers<T>)) &&
+                      cereal::traits::is_output_serializable<T, cereal::BinaryOutputArchive>::value&& cereal::traits::
+                          is_input_serializable<T, cereal::BinaryInputArchive>::value;
 
 using NogilOutput = multiprocessing::OutputArchive;  // cereal's own have the same names
 using NogilInput = multiprocessing::InputArchive;

@@ -17,7 +17,8 @@
 //            any number of threads at once; start() and close() once.
 // Errors     RuntimeError: started twice; joined before it was started, or by another process
 //            than the one that started it; see require_method for fork. ValueError: close()
-//            of one that runs. std::system_error: the system refuses another process.
+//            of one that runs, and whatever is asked of it after close(), but for its name.
+//            std::system_error: the system refuses another process.
 // Lifetime   The destructor joins; a daemon it terminates first. However the parent ends, its
 //            children do not outlive it: the kernel kills them.
 // Cost       start() returns when the process is there: some 200 us with fork (of a small
@@ -107,7 +108,8 @@ class Process {
 
   // Starts it, and lets go of the arguments. If it throws, it may be called again.
   void start() {
-    if (child_ || closed_) throw RuntimeError("Process.start: it was started already");
+    require_open("start");
+    if (child_) throw RuntimeError("Process.start: it was started already");
     detail::Frame job;
     OutputArchive out(job);
     detail::JobHead head;
@@ -139,16 +141,25 @@ class Process {
     return platform::within([&](platform::Wait& wait) { return child.wait(wait); }, limits...);
   }
 
-  // Whether it has been started and has not ended.
-  [[nodiscard]] bool is_alive() const noexcept { return child_ && !child_->ended(); }
+  // Whether it has been started and has not ended. Throws RuntimeError in another process than
+  // the one that started it: that cannot tell.
+  [[nodiscard]] bool is_alive() const {
+    require_open("is_alive");
+    if (child_) require_starter("is_alive");
+    return runs();
+  }
 
   // 0 before start().
-  [[nodiscard]] int pid() const noexcept { return child_ ? child_->info().pid : 0; }
+  [[nodiscard]] int pid() const {
+    require_open("pid");
+    return child_ ? child_->info().pid : 0;
+  }
 
   // How it ended: the code that it ended with, 1 after an exception, -N by signal N. Empty
   // until then.
-  [[nodiscard]] std::optional<int> exitcode() const noexcept {
-    return child_ && child_->ended() ? std::optional<int>(child_->exitcode()) : std::nullopt;
+  [[nodiscard]] std::optional<int> exitcode() const {
+    require_open("exitcode");
+    return child_ && !runs() ? std::optional<int>(child_->exitcode()) : std::nullopt;
   }
 
   // Sends SIGTERM, SIGKILL, SIGINT. Nothing happens to a process that has ended. They do
@@ -161,9 +172,9 @@ class Process {
   // the Process's own. Throws RuntimeError before start().
   [[nodiscard]] int sentinel() { return child("sentinel").pidfd(); }
 
-  // Lets go of what is kept for it. Throws ValueError if it runs.
+  // Lets go of what is kept for it; a second time nothing happens. Throws ValueError if it runs.
   void close() {
-    if (is_alive()) throw ValueError("Process.close: the process runs: join() it first");
+    if (runs()) throw ValueError("Process.close: the process runs: join() it first");
     child_ = {};
     call_ = detail::Frame();
     closed_ = true;
@@ -178,12 +189,20 @@ class Process {
     return last.fetch_add(1, std::memory_order_relaxed) + 1;
   }
 
-  detail::Child& child(const char* verb) {
+  bool runs() const noexcept { return child_ && !child_->ended(); }
+
+  void require_open(const char* verb) const {
     if (closed_) throw ValueError(std::string("Process.") + verb + ": it is closed");
+  }
+  void require_starter(const char* verb) const {
+    if (starter_ == detail::this_process()) return;
+    throw RuntimeError(std::string("Process.") + verb + ": another process has started it");
+  }
+
+  detail::Child& child(const char* verb) {
+    require_open(verb);
     if (!child_) throw RuntimeError(std::string("Process.") + verb + ": it was not started");
-    if (starter_ != detail::this_process()) {
-      throw RuntimeError(std::string("Process.") + verb + ": another process has started it");
-    }
+    require_starter(verb);
     return *child_;
   }
 

@@ -10,6 +10,8 @@
 //
 // Names      What has a name stays until unlink(), which the process that created it also
 //            does when its last handle goes. If that process is killed, the name stays.
+//            Memory of somebody else's that has the name meanwhile keeps it (but for one who
+//            takes the name over in the very moment of an unlink()).
 //            Prefer memory without a name: it goes with the last process that has it.
 // Threads    Handles as any object; for the bytes, order is the users' business.
 // Errors     FileExistsError, FileNotFoundError, ValueError; std::system_error for the rest.
@@ -22,7 +24,9 @@
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/types.h>
 
+#include <atomic>
 #include <cerrno>
 #include <cstddef>
 #include <span>
@@ -53,7 +57,7 @@ class SharedMemory {
       platform::throw_errno("create shared memory", error);
     }
     SharedMemory memory(detail::SharedMapping::map(std::move(fd), bytes), name);
-    memory.owner_ = nogil::detail::Ref<Owner>(new Owner(path));
+    memory.owner_ = nogil::detail::Ref<Owner>(new Owner(path, memory.which_));
     return memory;
   }
 
@@ -86,33 +90,55 @@ class SharedMemory {
   // Lets go of the bytes, in this handle. Others, also copies of it, keep them.
   void close() noexcept { mapping_ = {}; }
 
-  // Takes the name away, now; who has the bytes keeps them. No name, or gone already:
-  // nothing happens.
+  // Takes the name away, now; who has the bytes keeps them. No name, or gone already, or
+  // other memory's now: nothing happens. Also after close().
   void unlink() noexcept {
-    if (!name_.empty()) ::shm_unlink(path_of(name_).c_str());
+    if (!name_.empty()) which_.unlink(path_of(name_));
     if (owner_) owner_->give_up();
   }
 
  private:
   friend struct detail::Adapter<SharedMemory>;
 
+  // Which memory it is, whatever its name.
+  struct Which {
+    ::dev_t device = 0;
+    ::ino_t number = 0;
+
+    static Which of(int fd) noexcept {
+      struct stat status {};
+      return ::fstat(fd, &status) == 0 ? Which{status.st_dev, status.st_ino} : Which{};
+    }
+    friend bool operator==(const Which&, const Which&) = default;
+
+    // Takes the name away if it is this one's.
+    void unlink(const std::string& path) const noexcept {
+      const platform::Fd named(::shm_open(path.c_str(), O_RDONLY | O_CLOEXEC, 0));
+      if (named ? of(named.get()) == *this : errno != ENOENT) ::shm_unlink(path.c_str());
+    }
+  };
+
   // Takes the name away when the last handle of the creating process goes.
   class Owner : public nogil::detail::Counted {
    public:
-    explicit Owner(std::string path) : path_(std::move(path)), creator_(detail::this_process()) {}
+    Owner(std::string path, const Which& which)
+        : path_(std::move(path)), which_(which), creator_(detail::this_process()) {}
     ~Owner() override {
-      if (owns_.load(std::memory_order_relaxed) && detail::this_process() == creator_) ::shm_unlink(path_.c_str());
+      if (owns_.load(std::memory_order_relaxed) && detail::this_process() == creator_) which_.unlink(path_);
     }
     void give_up() noexcept { owns_.store(false, std::memory_order_relaxed); }
 
    private:
     const std::string path_;
+    const Which which_;
     const detail::Who creator_;  // a child that was forked has handles, too
     std::atomic<bool> owns_{true};
   };
 
   SharedMemory(nogil::detail::Ref<detail::SharedMapping> mapping, std::string name)
-      : mapping_(std::move(mapping)), name_(std::move(name)) {}
+      : mapping_(std::move(mapping)), name_(std::move(name)) {
+    if (!name_.empty()) which_ = Which::of(mapping_->fd());
+  }
 
   static std::size_t checked(std::ptrdiff_t size) {
     if (size <= 0) throw ValueError("SharedMemory: size must be more than zero");
@@ -129,6 +155,7 @@ class SharedMemory {
   nogil::detail::Ref<detail::SharedMapping> mapping_;  // null after close()
   nogil::detail::Ref<Owner> owner_;
   std::string name_;
+  Which which_{};  // with a name
 };
 
 template <>

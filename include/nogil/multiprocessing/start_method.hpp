@@ -16,6 +16,11 @@
 //
 // The default is forkserver in a program that has called freeze_support(), else fork.
 //
+// A program that calls freeze_support() only sometimes would be run once more as a whole when it
+// is started anew. The process that finds itself in that place says so on stderr and ends with
+// exit code 118: when it starts a process, at its end, or after a minute. In the parent that is a
+// RuntimeError (forkserver), that exit code (spawn), BrokenProcessPool (a pool).
+//
 // Threads  Everything from any thread. freeze_support() before there is a second one.
 // Python   set_start_method, get_start_method, freeze_support. Python's freeze_support() is
 //          for Windows; here it is what lets a program that was started anew know why.
@@ -32,6 +37,7 @@
 #include "nogil/errors.hpp"
 #include "nogil/multiprocessing/detail/handshake.hpp"
 #include "nogil/multiprocessing/detail/template_process.hpp"
+#include "nogil/multiprocessing/detail/unclaimed.hpp"
 #include "nogil/platform/fence.hpp"
 #include "nogil/platform/own_threads.hpp"
 
@@ -60,6 +66,7 @@ inline int program_threads() noexcept {
 
 // Throws RuntimeError if `method` cannot be used now.
 inline void require_method(StartMethod method) {
+  end_if_unclaimed();
   if (method != StartMethod::fork) {
     if (g_can_start_anew.load(std::memory_order_relaxed)) return;
     throw RuntimeError(
@@ -90,6 +97,7 @@ inline StartMethod method_or_default(std::optional<StartMethod> method) noexcept
 // other it returns at once, and forkserver and spawn can be used from now on.
 inline void freeze_support() {
   detail::Greeting greeting;
+  detail::claim();
   if (detail::receive_greeting(greeting)) {
     detail::g_can_start_anew.store(true, std::memory_order_relaxed);  // it may have processes of its own
     const int parent = static_cast<int>(greeting.hello.parent);

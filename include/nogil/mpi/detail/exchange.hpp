@@ -91,6 +91,7 @@ class Exchange {
     for (Ref<Packet>& packet : sending_) {
       ++sent_;
       packet->seal();
+      if (!packet->bodies.empty()) large_.store(true, std::memory_order_relaxed);
       wire_.send(std::move(packet));
     }
     sending_.clear();
@@ -100,14 +101,21 @@ class Exchange {
   Ref<Packet> step() noexcept {
     send();
     Ref<Packet> packet = wire_.poll();
+    if (packet && packet->bodies.empty()) large_.store(false, std::memory_order_relaxed);
     moving_.store(!wire_.idle(), std::memory_order_relaxed);
     return packet;
   }
+
+  // Some system calls: see wire.hpp.
+  void look_for_lost() noexcept { wire_.look_for_lost(); }
 
   bool idle() const noexcept { return !outgoing() && wire_.idle(); }
 
   // Whether something large is on its way, as of the last look: from any thread.
   bool moving() const noexcept { return moving_.load(std::memory_order_relaxed); }
+  Traffic traffic() const noexcept {
+    return moving() ? Traffic::kMoving : large_.load(std::memory_order_relaxed) ? Traffic::kLarge : Traffic::kSmall;
+  }
 
   // Messages sent so far, at some moment.
   std::uint64_t sent() const noexcept { return sent_; }
@@ -149,6 +157,7 @@ class Exchange {
   std::vector<Ref<Packet>> sending_{};  // of who has the turn
   std::uint64_t sent_ = 0;              // likewise
   std::atomic<bool> moving_{false};     // written by him
+  std::atomic<bool> large_{false};      // likewise: what was sent last, or came since
 
   alignas(platform::kCacheLine) std::atomic<std::uint32_t> bell_{0};
   std::atomic<bool> asleep_{false};

@@ -67,7 +67,7 @@ inline bool Hub::take_turn(Enough enough) noexcept {
       if (mine || over_ || pumping_) break;
     }
     // The watcher leaves after his look, which takes longer if it moves something.
-    if (enough() || !patience.again(exchange_.moving())) break;
+    if (enough() || !patience.again(exchange_.traffic())) break;
   }
   fetchers_.fetch_sub(1, std::memory_order_relaxed);
   return mine;
@@ -82,7 +82,7 @@ inline void Hub::pump(Enough enough) noexcept {
   bool found = true;
   for (Patience patience; !enough();) {
     if (look(untold)) patience.reset();
-    else if (found = patience.again(exchange_.moving()); !found) break;
+    else if (found = patience.again(exchange_.traffic()); !found) break;
     if (untold.empty()) continue;
     {
       const platform::RawGuard guard(exchange_.lock());
@@ -96,18 +96,26 @@ inline void Hub::pump(Enough enough) noexcept {
 
 inline void Hub::watch() noexcept {
   bool traffic = false;
+  std::int64_t asked_after = 0;  // when we last asked whether a rank is lost
   for (bool over = false;;) {
     const std::uint32_t seen = exchange_.rung();
     std::vector<TaskBlock*> untold;
     bool mine = false;
     bool eager = false;
+    bool worried = false;
     {
       const platform::RawGuard guard(exchange_.lock());
       untold.swap(untold_);
       over = over_;
       mine = watching_ = exchange_.take();
-      if (mine) eager = out_ != 0 && (traffic || std::exchange(asked_, false));
+      if (mine) {
+        eager = out_ != 0 && (traffic || std::exchange(asked_, false));
+        const std::int64_t now = Crowd::clock();
+        worried = (out_ != 0 || anything_closing()) && now - last_message_ > kWorry && now - asked_after > kWorry;
+        if (worried) asked_after = now;
+      }
     }
+    if (worried) exchange_.look_for_lost();
     for (TaskBlock* const block : untold) block->tell();
     untold.clear();
     if (mine) {
@@ -116,7 +124,7 @@ inline void Hub::watch() noexcept {
         if (look(untold)) {
           traffic = true;
           patience.reset();
-        } else if (const bool moving = exchange_.moving(); !(eager || traffic || moving) || !patience.again(moving)) {
+        } else if (!(eager || traffic || exchange_.moving()) || !patience.again(exchange_.traffic())) {
           break;
         }
         if (!untold.empty()) break;

@@ -12,6 +12,28 @@
 
 namespace nogil::mpi::detail {
 
+// What has come, from any thread.
+class Inbox {
+ public:
+  void push(Ref<Packet> packet) {
+    const platform::RawGuard guard(lock_);
+    arrived_.push_back(std::move(packet));
+  }
+
+  // Null: nothing.
+  Ref<Packet> pop() noexcept {
+    const platform::RawGuard guard(lock_);
+    if (arrived_.empty()) return {};
+    Ref<Packet> packet = std::move(arrived_.front());
+    arrived_.pop_front();
+    return packet;
+  }
+
+ private:
+  platform::RawLock lock_;
+  std::deque<Ref<Packet>> arrived_;  // guarded by lock_
+};
+
 class LocalWire final : public Wire {
  public:
   // `peer`: whom the packets come from.
@@ -25,25 +47,17 @@ class LocalWire final : public Wire {
 
   void send(Ref<Packet> packet) noexcept override {
     packet->peer = other_->peer_;
-    const platform::RawGuard guard(other_->lock_);
-    other_->arrived_.push_back(std::move(packet));
+    other_->inbox_.push(std::move(packet));
   }
 
-  Ref<Packet> poll() noexcept override {
-    const platform::RawGuard guard(lock_);
-    if (arrived_.empty()) return {};
-    Ref<Packet> packet = std::move(arrived_.front());
-    arrived_.pop_front();
-    return packet;
-  }
+  Ref<Packet> poll() noexcept override { return inbox_.pop(); }
 
   bool idle() const noexcept override { return true; }
 
  private:
   const int peer_;
   LocalWire* other_ = nullptr;
-  platform::RawLock lock_;
-  std::deque<Ref<Packet>> arrived_;  // guarded by lock_
+  Inbox inbox_;
 };
 
 }  // namespace nogil::mpi::detail

@@ -2,18 +2,20 @@
 //
 //   u32 how many bodies come apart | record | body | record | body | …
 //
-// A body that is large is not copied into the packet: it follows in a message of its own,
-// which the wire sees to. Its record says how long it is.
+// A body that is large is not copied into the packet: it follows in a message of its own, or
+// is read where it lies, which the wire sees to. Its record says how long it is.
 
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <new>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "nogil/multiprocessing/detail/arena.hpp"
 #include "nogil/multiprocessing/detail/frame.hpp"
 #include "nogil/threading/detail/ref.hpp"
 
@@ -45,8 +47,22 @@ struct Record {
   std::uint32_t pool;
   std::uint64_t id;    // of a task; opaque to who runs it
   std::uint32_t took;  // of a result or an error: how long the call took, in ns
-  std::uint32_t apart = 0;
+  std::uint32_t apart = kHere;
   std::uint64_t size = 0;  // of the body
+
+  // Where the body is: behind the record, in a message of its own; or, from kLent on, in the
+  // sender's memory, so many pages from its beginning.
+  static constexpr std::uint32_t kHere = 0;
+  static constexpr std::uint32_t kApart = 1;
+  static constexpr std::uint32_t kLent = 2;
+};
+
+// One that does not lie in its packet: this process's own, or a neighbour's, who lends it.
+struct Body {
+  const std::byte* data() const noexcept { return lent ? lent.bytes() : bytes.data(); }
+
+  Bytes bytes{};
+  multiprocessing::detail::ArenaPiece lent{};
 };
 
 class Packet final : public Counted {
@@ -57,22 +73,52 @@ class Packet final : public Counted {
 
   explicit Packet(int its_peer) noexcept : peer(its_peer) {}
 
+  // A thread keeps the last two that it has let go of: in a row of single calls, these are the
+  // next to be sent and to be received. To keep more was slower with many messages on their way.
+  static void* operator new(std::size_t size) {
+    Kept& kept = kept_here();
+    return kept.count != 0 && kept.all[kept.count - 1] != nullptr ? kept.all[--kept.count] : ::operator new(size);
+  }
+  static void operator delete(void* memory) noexcept {
+    Kept& kept = kept_here();
+    if (kept.count < Kept::kMost) kept.all[kept.count++] = memory;
+    else ::operator delete(memory);
+  }
+
   // ---- Written ---------------------------------------------------------------------------
 
   bool has_room(std::size_t body) const noexcept { return size + sizeof(Record) + (body < kLarge ? body : 0) <= kRoom; }
 
   void append(Record record, Bytes&& body) {
     record.size = body.size();
-    record.apart = body.size() < kLarge ? 0 : 1;
+    record.apart = body.size() < kLarge ? Record::kHere : Record::kApart;
     std::memcpy(bytes + size, &record, sizeof record);
     size += sizeof record;
-    if (record.apart == 0) {
+    if (record.apart == Record::kHere) {
       std::memcpy(bytes + size, body.data(), body.size());
       size += body.size();
     } else {
-      bodies.push_back(std::move(body));
+      bodies.push_back({std::move(body)});
     }
     ++records;
+  }
+
+  // Calls place(body) for each of those apart, in the order of their records, which shall say
+  // what it returns: where the body is.
+  template <class Place>
+  void place_bodies(Place&& place) {
+    std::size_t next_apart = 0;
+    for (std::size_t at = kHead; next_apart < bodies.size();) {
+      Record record;
+      std::memcpy(&record, bytes + at, sizeof record);
+      if (record.apart == Record::kHere) {
+        at += sizeof record + record.size;
+        continue;
+      }
+      record.apart = place(bodies[next_apart++]);
+      std::memcpy(bytes + at, &record, sizeof record);
+      at += sizeof record;
+    }
   }
 
   // When all is written.
@@ -98,7 +144,7 @@ class Packet final : public Counted {
       std::memcpy(&record, bytes + at, sizeof record);
       at += sizeof record;
       const std::byte* body = bytes + at;
-      if (record.apart == 0) {
+      if (record.apart == Record::kHere) {
         at += record.size;
       } else {
         body = next_apart < bodies.size() ? bodies[next_apart].data() : nullptr;
@@ -110,10 +156,29 @@ class Packet final : public Counted {
 
   int peer;  // whom it goes to, or comes from
   std::size_t size = kHead;
-  std::size_t records = 0;      // written
-  std::vector<Bytes> bodies{};  // those apart
-  std::string lost{};           // not empty: it is no message, but the news that the peer is gone
+  std::size_t records = 0;     // written
+  std::vector<Body> bodies{};  // those apart
+  std::string lost{};          // not empty: it is no message, but the news that the peer is gone
   std::byte bytes[kRoom];
+
+ private:
+  struct Kept {
+    static constexpr int kMost = 2;
+
+    Kept() noexcept = default;
+    ~Kept() {
+      while (count > 0) ::operator delete(std::exchange(all[--count], nullptr));
+      count = kMost;  // what this thread lets go of from now on is not kept
+    }
+
+    void* all[kMost] = {};
+    int count = 0;
+  };
+
+  static Kept& kept_here() noexcept {
+    static thread_local Kept kept;
+    return kept;
+  }
 };
 
 }  // namespace nogil::mpi::detail

@@ -75,7 +75,7 @@ class ProcessWorkers final : public LocalPool {
     void cancel() noexcept override {}
     void succeed(InputArchive& result, const Finisher&) override {
       if (result.holds_files()) throw_handle();
-      Frame frame(&BodyMemory::here());
+      Frame frame(BodyMemory::here());
       const std::size_t size = result.left();
       if (size != 0) std::memcpy(frame.bytes.extend(size), result.read(size), size);
       pool_->done(id_, RecordKind::kResult, frame, began_);

@@ -74,7 +74,7 @@ class RankPool final : public Counted {
 
   const Options& options() const noexcept { return options_; }
   inline void* executor() noexcept;
-  ByteSource* call_memory() noexcept { return &BodyMemory::here(); }
+  ByteSource* call_memory() noexcept { return BodyMemory::here(); }
 
   // Throws RuntimeError after shutdown, BrokenExecutor when it is broken.
   inline void submit(TaskPointer task, Late late = Late::kRefused);

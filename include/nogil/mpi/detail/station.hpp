@@ -76,7 +76,7 @@ class Station {
         take_in(packet);
         patience.reset();
         patient = true;
-      } else if (const bool moving = exchange_.moving(); (patient || moving) && patience.again(moving)) {
+      } else if ((patient || exchange_.moving()) && patience.again(exchange_.traffic())) {
         continue;
       }
       const platform::RawGuard guard(lock());

@@ -18,6 +18,7 @@
 namespace nogil::mpi::detail {
 
 inline void Station::serve() noexcept {
+  std::int64_t asked_after = 0;  // when we last asked whether rank 0 is lost
   for (bool over = false; !over;) {
     const std::uint32_t seen = exchange_.rung();
     std::deque<Order> orders;
@@ -36,6 +37,10 @@ inline void Station::serve() noexcept {
       else carry_out(order);
     }
     if (!orders.empty()) continue;
+    if (const std::int64_t now = Crowd::clock(); mine && now - last_message() > kWorry && now - asked_after > kWorry) {
+      asked_after = now;
+      exchange_.look_for_lost();
+    }
     if (mine && !attended) {
       // Otherwise each of its short sleeps in a long silence would end in a long look.
       watch(Crowd::clock() - last_message() < kLively, [this] { return this->attended(); });

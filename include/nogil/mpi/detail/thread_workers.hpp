@@ -92,8 +92,8 @@ class ThreadWorkers final : public LocalPool {
     }
   }
 
-  void run(const Job& job, std::int64_t& now, std::int64_t& sent) noexcept {
-    Frame result(&BodyMemory::here());
+  void run(Job& job, std::int64_t& now, std::int64_t& sent) noexcept {
+    Frame result(BodyMemory::here());
     RecordKind kind = RecordKind::kResult;
     try {
       InputArchive in(job.body, job.size);
@@ -104,6 +104,7 @@ class ThreadWorkers final : public LocalPool {
       kind = RecordKind::kError;
       save_error(result, std::current_exception());
     }
+    job.packet = {};  // who submits the next call finds its memory free
     const std::int64_t ended = Crowd::clock();
     const std::int64_t took = ended - std::exchange(now, ended);
     bool hurry = took > kQuick || ended - sent > kLate;

@@ -22,6 +22,10 @@ class Wire {
   // What has come next; null: nothing, now. Also sees to what is being sent.
   virtual Ref<Packet> poll() noexcept = 0;
 
+  // From time to time in a silence: whether peers are gone, as far as it can be known. Their
+  // last packet, which says so, comes by poll().
+  virtual void look_for_lost() noexcept {}
+
   // Whether nothing is on its way that would come further by poll().
   virtual bool idle() const noexcept = 0;
 };

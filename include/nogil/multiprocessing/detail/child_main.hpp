@@ -46,28 +46,44 @@ struct ChildIdentity {
 // ---- The last step ---------------------------------------------------------------------
 
 #if defined(__GLIBCXX__)
-// std::cout.flush() without <iostream>, which would construct streams in every file. The
-// names are those of the Itanium C++ ABI; absent (null) in a program without streams.
+// flush() of the streams that keep what is written to them, without <iostream>, which would
+// construct streams in every file. The names are those of the Itanium C++ ABI; absent (null) in
+// a program without them.
 extern "C" {
 [[gnu::weak]] extern void* nogil_cout[] __asm__("_ZSt4cout");
+[[gnu::weak]] extern void* nogil_clog[] __asm__("_ZSt4clog");
+[[gnu::weak]] extern void* nogil_wcout[] __asm__("_ZSt5wcout");
+[[gnu::weak]] extern void* nogil_wclog[] __asm__("_ZSt5wclog");
 [[gnu::weak]] void* nogil_ostream_flush(void*) __asm__("_ZNSo5flushEv");
+[[gnu::weak]] void* nogil_wostream_flush(void*) __asm__("_ZNSt13basic_ostreamIwSt11char_traitsIwEE5flushEv");
 }
 
-inline void flush_cout() noexcept {
-  void** const volatile cout = nogil_cout;
-  if (cout == nullptr || &nogil_ostream_flush == nullptr || *cout == nullptr) return;  // never constructed
+inline void flush_stream(void** stream, void* (*flush)(void*)) noexcept {
+  void** const volatile constructed = stream;  // or it is taken for certain
+  if (constructed == nullptr || flush == nullptr || *constructed == nullptr) return;
   try {
-    nogil_ostream_flush(cout);
+    flush(constructed);
   } catch (...) {
   }
 }
+
+inline void flush_streams() noexcept {
+  flush_stream(nogil_cout, &nogil_ostream_flush);
+  flush_stream(nogil_clog, &nogil_ostream_flush);
+}
+inline void flush_wide_streams() noexcept {
+  flush_stream(nogil_wcout, &nogil_wostream_flush);
+  flush_stream(nogil_wclog, &nogil_wostream_flush);
+}
 #else
-inline void flush_cout() noexcept {}
+inline void flush_streams() noexcept {}
+inline void flush_wide_streams() noexcept {}
 #endif
 
-// Everything written so far is out.
+// Everything written so far is out. (Of wide streams that sync_with_stdio(false) has parted from
+// stdio only at the end: to look at them takes a tenth of what a short task does.)
 inline void flush_output() noexcept {
-  flush_cout();
+  flush_streams();
   std::fflush(nullptr);
 }
 
@@ -75,12 +91,14 @@ inline void flush_output() noexcept {
 // static objects, which are the parent's to destroy.
 [[noreturn]] inline void leave(int code) noexcept {
   flush_output();
+  flush_wide_streams();
   ::_exit(code);
 }
 
 // ---- The first steps -------------------------------------------------------------------
 
-inline constexpr int kOrphaned = 117;  // nobody is left to see it
+inline constexpr int kOrphaned = 117;   // nobody is left to see it
+inline constexpr int kUnclaimed = 118;  // see unclaimed.hpp
 
 // From now on the process dies with the thread that created it, which must be one of
 // `parent`'s; at once if that is gone already.

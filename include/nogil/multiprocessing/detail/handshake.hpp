@@ -141,8 +141,9 @@ inline bool parse_number(const char*& at, std::uint64_t& number, char end) noexc
   return at != begin && *at++ == end;
 }
 
-// Whether this program was started by spawn_self(); false: it is nobody's worker.
-inline bool receive_greeting(Greeting& greeting) {
+// Whether this program was started by spawn_self(); false: it is nobody's worker. The greeting
+// is left where it is.
+inline bool greeting_waits(Greeting& greeting) {
   const char* at = ::secure_getenv(kWorkerVariable);
   std::uint64_t fd = 0;
   std::uint64_t nonce[2];
@@ -161,10 +162,16 @@ inline bool receive_greeting(Greeting& greeting) {
       std::memcmp(hello.nonce, nonce, sizeof nonce) != 0 || !(hello.program == program_module().id)) {
     return false;
   }
-  receive_packet(socket, hello);
-  ::fcntl(socket, F_SETFD, FD_CLOEXEC);
-  ::unsetenv(kWorkerVariable);
   greeting.socket = platform::Fd(socket);
+  return true;
+}
+
+// The same, and takes it: it is for one process, once.
+inline bool receive_greeting(Greeting& greeting) {
+  if (!greeting_waits(greeting)) return false;
+  receive_packet(greeting.socket.get(), greeting.hello);
+  ::fcntl(greeting.socket.get(), F_SETFD, FD_CLOEXEC);
+  ::unsetenv(kWorkerVariable);
   return true;
 }
 

@@ -177,6 +177,7 @@ struct PoolWorker {
     text << "the worker process " << std::uint64_t(pid) << " died while it ran the task: ";
     if (exitcode < 0) text << "signal " << std::uint64_t(-exitcode);
     else text << "exit code " << std::uint64_t(exitcode);
+    if (exitcode == kUnclaimed) text << " (it did not come to freeze_support() in its main())";
     if (exitcode == -SIGKILL) text << " (killed, perhaps because memory ran out)";
     return std::make_exception_ptr(WorkerDied(text.take(), pid, exitcode));
   }

@@ -29,6 +29,7 @@
 #include "nogil/multiprocessing/detail/child.hpp"
 #include "nogil/multiprocessing/detail/crowd.hpp"
 #include "nogil/multiprocessing/detail/handshake.hpp"
+#include "nogil/multiprocessing/detail/module.hpp"
 #include "nogil/multiprocessing/detail/own_thread.hpp"
 #include "nogil/multiprocessing/detail/template_process.hpp"
 #include "nogil/multiprocessing/start_method.hpp"
@@ -168,6 +169,7 @@ class Supervisor {
   void make_room_for_child();
   void adopt(const nogil::detail::Ref<Child>& child);
   void see_end(Child& child);
+  void look_for_the_unreported();
   void finish(Child& child, int exitcode) noexcept;
   nogil::detail::Ref<Template> spawn_template();
   nogil::detail::Ref<Template> copy_into_template();
@@ -183,9 +185,6 @@ class Supervisor {
   // Before main(): see platform/thread_id.hpp.
   static inline const int s_at_fork = ::pthread_atfork(nullptr, nullptr, forget_after_fork);
 
-  // How long a template may take to answer, in ms: one whose main() does not come to
-  // freeze_support() never does. Others are served meanwhile.
-  static constexpr std::int64_t kPatience = 60'000;
   static constexpr int kLastWords = 1000;  // ms, for what a dead template's child says to arrive
   static constexpr int kMostAttempts = 2;  // to have a process from a template
   static std::int64_t now_ms() noexcept { return Crowd::clock() / 1'000'000; }
@@ -199,7 +198,19 @@ class Supervisor {
   nogil::detail::Ref<Template> forkserver_;  // one of them: for the method of that name; or none yet
   std::vector<RequestRef> asked_;            // wait for a template, each one's in order; one is sent at a time
   std::uint64_t last_job_ = 0;
+
+  // Has ended, and its template has not said so yet.
+  struct Unreported {
+    nogil::detail::Ref<Child> child;
+    std::int64_t deadline;
+  };
+  std::vector<Unreported> unreported_;
+  std::int64_t last_look_ = 0;  // for such children
 };
+
+// How long a template may take to answer, and to say that a child has ended, in ms: one that is
+// stopped never does. Others are served meanwhile. Tests make it shorter.
+[[gnu::visibility("default")]] inline constinit std::atomic<std::int64_t> g_template_patience{60'000};
 
 [[gnu::visibility("default")]] inline constinit std::atomic<Supervisor*> g_supervisor{nullptr};
 [[gnu::visibility("default")]] inline constinit platform::RawLock g_supervisor_lock;
@@ -229,6 +240,7 @@ inline Supervisor::Supervisor()
     : wake_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)), poll_(::epoll_create1(EPOLL_CLOEXEC)) {
   if (!wake_ || !poll_) platform::throw_errno("make a supervisor of processes");
   watch(wake_.get(), nullptr);
+  module_of(reinterpret_cast<const void*>(&Supervisor::run));  // which stays loaded: the thread never ends
   start_own_thread(run, this, "make a supervisor of processes");
 }
 
@@ -251,7 +263,8 @@ inline void Supervisor::loop() noexcept {
       else if (who->template_process()) hear(static_cast<Template&>(*who));
       else see_end(static_cast<Child&>(*who));
     }
-    if (!asked_.empty()) lose_patience();
+    if (!children_.empty()) look_for_the_unreported();
+    if (!asked_.empty() || !unreported_.empty()) lose_patience();
     if (asked) serve_all();
   }
 }
@@ -294,14 +307,17 @@ inline void Supervisor::serve(const RequestRef& asked) {
 
 inline void Supervisor::adopt(const nogil::detail::Ref<Child>& child) {
   if (child->template_pid() == 0) watch(child->pidfd(), child.get());
+  if (children_.empty()) last_look_ = now_ms();
   const platform::RawGuard guard(lock_);
   children_.push_back(child);
 }
 
 // Before there is a process to forget.
 inline void Supervisor::make_room_for_child() {
+  const std::size_t count = children_.size() + asked_.size() + 1;
+  unreported_.reserve(count);
   const platform::RawGuard guard(lock_);
-  children_.reserve(children_.size() + asked_.size() + 1);
+  children_.reserve(count);
 }
 
 inline platform::Fd open_pidfd(::pid_t pid) {
@@ -351,6 +367,9 @@ inline nogil::detail::Ref<Child> Supervisor::spawn_child(const Request& request)
 // ---- Ending --------------------------------------------------------------------------
 
 inline void Supervisor::finish(Child& child, int exitcode) noexcept {
+  if (!unreported_.empty()) {
+    std::erase_if(unreported_, [&child](const Unreported& one) { return one.child.get() == &child; });
+  }
   nogil::detail::Ref<Child> kept;  // let go without the lock
   {
     const platform::RawGuard guard(lock_);

@@ -1,5 +1,4 @@
 // nogil/multiprocessing/detail/supervisor_templates.hpp -- the supervisor and the processes that it forks others from.
-// from.
 //
 // The rest of supervisor.hpp. A request that needs a template is sent to it, and done when the
 // template answers: nobody else waits for that.
@@ -81,7 +80,7 @@ inline void Supervisor::send_next(const nogil::detail::Ref<Template>& to) noexce
     try {
       make_room_for_child();
       request->job_ = ++last_job_;
-      request->deadline_ = now_ms() + kPatience;
+      request->deadline_ = now_ms() + g_template_patience.load();
       if (!send_job(to->socket(), request->job_, request->frame_)) end(*to);
       return;
     } catch (...) {
@@ -104,9 +103,14 @@ inline void Supervisor::conclude(Request& request) noexcept {
 
 inline int Supervisor::until_impatient() const noexcept {
   std::int64_t first = -1;
+  const auto consider = [&first](std::int64_t deadline) {
+    if (first < 0 || deadline < first) first = deadline;
+  };
   for (const RequestRef& request : asked_) {
-    if (request->job_ != 0 && (first < 0 || request->deadline_ < first)) first = request->deadline_;
+    if (request->job_ != 0) consider(request->deadline_);
   }
+  for (const Unreported& one : unreported_) consider(one.deadline);
+  if (!children_.empty()) consider(last_look_ + g_template_patience.load());
   if (first < 0) return -1;
   const std::int64_t left = first - now_ms();
   return left > 0 ? static_cast<int>(left) : 0;
@@ -118,6 +122,14 @@ inline void Supervisor::lose_patience() noexcept {
     if (request->job_ == 0 || now < request->deadline_) continue;
     const nogil::detail::Ref<Template> late = request->asked_;
     return end(*late);  // asked_ is another list now; the next turn sees the rest
+  }
+  for (const Unreported& one : unreported_) {
+    if (now < one.deadline) continue;
+    for (const auto& its : templates_) {
+      if (its->pid() != one.child->template_pid()) continue;
+      const nogil::detail::Ref<Template> late = its;
+      return end(*late);
+    }
   }
 }
 
@@ -132,7 +144,12 @@ inline void Supervisor::take_answer(Request& request, const Report& report, std:
     info.pid = report.pid;
     nogil::detail::Ref<Child> child(
         new Child(std::move(info), std::move(files.front()), request.asked_->pid(), request.listener_));
-    adopt(child);
+    try {
+      adopt(child);
+    } catch (...) {
+      child->signal(SIGKILL);  // nobody would see its end
+      throw;
+    }
     request.child_ = std::move(child);
   } catch (...) {
     request.error_ = std::current_exception();
@@ -173,13 +190,29 @@ inline void Supervisor::hear(Template& what) noexcept {
   send_next(nogil::detail::Ref<Template>(&what));
 }
 
+// Now and then: an event for each end would take a tenth of what a process costs.
+inline void Supervisor::look_for_the_unreported() {
+  const std::int64_t now = now_ms();
+  if (now < last_look_ + g_template_patience.load()) return;
+  last_look_ = now;
+  for (const auto& child : children_) {
+    ::pollfd question{child->pidfd(), POLLIN, 0};
+    const bool ended = child->template_pid() != 0 && ::poll(&question, 1, 0) > 0;
+    bool known = false;
+    for (const Unreported& one : unreported_) known = known || one.child.get() == child.get();
+    if (ended && !known) unreported_.push_back({child, now + g_template_patience.load()});
+  }
+}
+
 // The kernel ends its children with it.
 inline void Supervisor::end(Template& what) noexcept {
   if (what.ended()) return;
   what.add_owner();
   const nogil::detail::Ref<Template> kept(&what);
   ::kill(what.pid(), SIGKILL);
-  ::waitpid(what.pid(), nullptr, 0);
+  int status = 0;
+  ::waitpid(what.pid(), &status, 0);
+  const bool hopeless = WIFEXITED(status) && WEXITSTATUS(status) == kUnclaimed;  // another would do the same
   // What was said before, to the end of the socket: a job that has begun must not begin again.
   for (::pollfd question{what.socket(), POLLIN, 0}; ::poll(&question, 1, kLastWords) > 0;) {
     Report report;
@@ -197,6 +230,7 @@ inline void Supervisor::end(Template& what) noexcept {
   for (const RequestRef& request : in_vain) {
     request->asked_ = {};
     request->job_ = 0;
+    if (hopeless) request->attempts_ = kMostAttempts;
     try {
       ask_template(request);
     } catch (...) {
@@ -211,7 +245,7 @@ inline void Supervisor::see_children_end(const Template& of) noexcept {
     const nogil::detail::Ref<Child> child = children_[i - 1];
     if (child->template_pid() != of.pid()) continue;
     ::pollfd question{child->pidfd(), POLLIN, 0};
-    ::poll(&question, 1, static_cast<int>(kPatience));  // it ends a moment later
+    ::poll(&question, 1, static_cast<int>(g_template_patience.load()));  // it ends a moment later
     finish(*child, -SIGKILL);
   }
 }

@@ -23,11 +23,13 @@
 #pragma once
 
 #include <atomic>
+#include <cerrno>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
 #include <exception>
+#include <new>
 #include <utility>
 #include <vector>
 
@@ -227,7 +229,9 @@ class Arrived {
     }
     std::uint64_t size = 0;
     if (receive_packet(socket, size, &files_, MSG_DONTWAIT) && !files_.empty()) {
+      errno = 0;
       file_ = MappedFile(files_.front(), static_cast<std::size_t>(size));
+      if (!file_ && errno == ENOMEM) throw std::bad_alloc();
       files_.erase(files_.begin());
     }
     if (!file_) throw_malformed("multiprocessing: the bytes of a message did not come");
