@@ -94,15 +94,15 @@ TEST(AsyncioDebug, says_which_task_swallowed_its_cancellation) {
 }
 
 Coro<> wait_as_a_thread() {
-  Event event;
+  nogil::Event event;
   EXPECT_FALSE(event.wait(1ms));
   co_return;
 }
 Coro<> wait_for_nothing() {
-  Event event;
+  nogil::Event event;
   event.set();
   event.wait();
-  Lock lock;
+  nogil::Lock lock;
   lock.acquire();
   lock.release();
   EXPECT_FALSE(lock.acquire(0s) && lock.acquire(0s));
@@ -116,7 +116,7 @@ TEST(AsyncioDebug, says_which_task_stops_the_loop_in_a_wait_for_threads) {
   EXPECT_EQ(said(wait_for_nothing()), "");
   EXPECT_EQ(said(wait_as_a_thread(), false), "");
   ::testing::internal::CaptureStderr();
-  Event event;
+  nogil::Event event;
   EXPECT_FALSE(event.wait(1ms));  // no loop here
   EXPECT_EQ(::testing::internal::GetCapturedStderr(), "");
 }

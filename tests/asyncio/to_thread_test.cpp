@@ -32,8 +32,8 @@ Coro<int> number(int n) {
 
 TEST(ToThread, runs_a_function_elsewhere_while_the_loop_goes_on) {
   const auto amain = []() -> Coro<> {
-    Event let_go;
-    const auto blocked = [](Event& event) {
+    nogil::Event let_go;
+    const auto blocked = [](nogil::Event& event) {
       event.wait();
       return std::this_thread::get_id();
     };
@@ -66,9 +66,9 @@ TEST(ToThread, throws_what_the_function_throws) {
 
 TEST(ToThread, has_threads_for_several_that_wait_for_each_other) {
   const auto amain = []() -> Coro<> {
-    Event first;
-    Event second;
-    const auto meet = [](Event& mine, Event& other) {
+    nogil::Event first;
+    nogil::Event second;
+    const auto meet = [](nogil::Event& mine, nogil::Event& other) {
       mine.set();
       other.wait();
     };
@@ -82,9 +82,9 @@ TEST(ToThread, has_threads_for_several_that_wait_for_each_other) {
 
 TEST(ToThread, frees_who_is_cancelled_and_lets_the_thread_finish) {
   std::atomic<bool> finished{false};
-  Event let_go;
-  const auto amain = [](Event& event, std::atomic<bool>& flag) -> Coro<> {
-    const auto work = [](Event& to_wait_for, std::atomic<bool>& done) {
+  nogil::Event let_go;
+  const auto amain = [](nogil::Event& event, std::atomic<bool>& flag) -> Coro<> {
+    const auto work = [](nogil::Event& to_wait_for, std::atomic<bool>& done) {
       to_wait_for.wait();
       done = true;
     };
@@ -102,8 +102,8 @@ TEST(ToThread, frees_who_is_cancelled_and_lets_the_thread_finish) {
 TEST(RunInExecutor, begins_at_once_and_takes_any_executor) {
   ThreadPoolExecutor pool(1);
   const auto amain = [](ThreadPoolExecutor& executor) -> Coro<> {
-    Event begun;
-    const auto work = [](Event& event) {
+    nogil::Event begun;
+    const auto work = [](nogil::Event& event) {
       event.set();
       return 5;
     };
@@ -118,8 +118,8 @@ TEST(RunInExecutor, never_runs_what_was_cancelled_in_the_queue) {
   ThreadPoolExecutor pool(1);
   std::atomic<int> runs{0};
   const auto amain = [](ThreadPoolExecutor& executor, std::atomic<int>& count) -> Coro<> {
-    Event let_go;
-    const auto hold = [](Event& event) { event.wait(); };
+    nogil::Event let_go;
+    const auto hold = [](nogil::Event& event) { event.wait(); };
     const auto work = [](std::atomic<int>& to) { ++to; };
     const Task<> holds = run_in_executor(executor, hold, std::ref(let_go));
     const Task<> queued = run_in_executor(executor, work, std::ref(count));
