@@ -190,12 +190,12 @@ over_mpi() {
   )
 }
 
-# run_tests PRESET [ctest option...]: what failed, and ctest's closing lines. One more at
+# run_tests PRESET [ctest option...]: what failed, and ctest's closing lines. Two more at
 # once than there are cores: many tests wait for most of their time.
 run_tests() {
   local preset=$1
   shift
-  (cd "$root" && "${without_aslr[@]}" ctest --preset "$preset" -j "$(($(nproc) + 1))" --no-tests=error "$@") 2>&1 | show_tests "$preset"
+  (cd "$root" && "${without_aslr[@]}" ctest --preset "$preset" -j "$(($(nproc) + 2))" --no-tests=error "$@") 2>&1 | show_tests "$preset"
 }
 
 show_tests() {

@@ -81,21 +81,23 @@ TEST(ToThread, has_threads_for_several_that_wait_for_each_other) {
 }
 
 TEST(ToThread, frees_who_is_cancelled_and_lets_the_thread_finish) {
+  std::atomic<bool> begun{false};
   std::atomic<bool> finished{false};
   nogil::Event let_go;
-  const auto amain = [](nogil::Event& event, std::atomic<bool>& flag) -> Coro<> {
-    const auto work = [](nogil::Event& to_wait_for, std::atomic<bool>& done) {
+  const auto amain = [](nogil::Event& event, std::atomic<bool>& at_work, std::atomic<bool>& flag) -> Coro<> {
+    const auto work = [](nogil::Event& to_wait_for, std::atomic<bool>& begins, std::atomic<bool>& done) {
+      begins = true;
       to_wait_for.wait();
       done = true;
     };
-    const auto task = create_task(to_thread(work, std::ref(event), std::ref(flag)));
-    co_await sleep(1ms);
+    const auto task = create_task(to_thread(work, std::ref(event), std::ref(at_work), std::ref(flag)));
+    while (!at_work) co_await sleep(1ms);  // who has not begun would not run at all
     task.cancel();
     EXPECT_THROW(co_await task, CancelledError);
     EXPECT_FALSE(flag);
     event.set();
   };
-  run(amain(let_go, finished));
+  run(amain(let_go, begun, finished));
   EXPECT_TRUE(finished);  // the loop's end joins its threads
 }
 
