@@ -37,7 +37,8 @@ if(NOGIL_CCACHE AND nogil_is_top_level AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
 endif()
 
 set(CMAKE_CXX_EXTENSIONS OFF)
-set(NOGIL_UNOPTIMISED "" CACHE STRING "Compile these folders of tests, and examples, with -O0, in half of the time")
+set(NOGIL_OPTIMISED "" CACHE STRING "Compile these folders of tests with -O1, whatever the build type says")
+string(REGEX MATCH "-fsanitize" nogil_sanitized "${CMAKE_CXX_FLAGS} ${CMAKE_CXX_FLAGS_RELWITHDEBINFO}")
 
 # nogil_program(name source...): an executable with our warnings.
 function(nogil_program name)

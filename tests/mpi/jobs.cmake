@@ -18,7 +18,7 @@ foreach(source IN LISTS sources)
   target_link_libraries(mpi_${name} PRIVATE MPI::MPI_CXX)
 endforeach()
 
-if("${CMAKE_CXX_FLAGS} ${CMAKE_CXX_FLAGS_RELWITHDEBINFO}" MATCHES "-fsanitize")
+if(nogil_sanitized)
   return() # they find much in MPI itself
 endif()
 

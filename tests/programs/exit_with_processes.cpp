@@ -59,10 +59,12 @@ void use_everything(StartMethod method, End end, const mp::SharedMemory& memory)
   const mp::Process::Options plain{.start_method = method};
   const mp::Process::Options daemon{.daemon = true, .start_method = method};
   if (end == End::kLeaked) {  // nobody destroys these: the kernel ends them with this process
-    auto& pool = *new mp::ProcessPoolExecutor({.max_workers = 2, .start_method = method});
+    static auto& pool = *new mp::ProcessPoolExecutor({.max_workers = 2, .start_method = method});
+    static auto& joined = *new mp::Process(plain, never_finish, memory);
+    static auto& terminated = *new mp::Process(daemon, never_finish, memory);
     pool.submit(never_finish, memory);
-    (new mp::Process(plain, never_finish, memory))->start();
-    (new mp::Process(daemon, never_finish, memory))->start();
+    joined.start();
+    terminated.start();
   } else {
     g_pool.emplace(mp::ProcessPoolExecutor::Options{.max_workers = 2, .start_method = method});
     for (int i = 0; i < 3; ++i) g_pool->submit(finish, memory);

@@ -160,8 +160,9 @@ TEST(BarrierTest, serves_more_threads_than_it_has_parties) {
   ASSERT_TRUE(eventually([&] { return generations >= rounds(2000); }));
   barrier.abort();
   users.join();
-  EXPECT_EQ(through, kParties * generations);
-  EXPECT_EQ(zeros, generations);
+  EXPECT_EQ(through, kParties * zeros);
+  const int given_up = generations - zeros;  // whose action ran when the barrier was broken
+  EXPECT_TRUE(given_up == 0 || given_up == 1) << given_up;
   EXPECT_EQ(barrier.n_waiting(), 0);
 }
 
