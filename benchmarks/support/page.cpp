@@ -141,7 +141,7 @@ std::string ratio_bars(const std::vector<Row>& rows) {
         << (ratio <= 1 ? "ours" : "lost") << ")'" << (row->verdict == Verdict::kVoid ? " opacity='.35'" : "")
         << "/><text x='" << kRight + 12 << "' y='" << y + 13 << "'>" << ratio_text(ratio)
         << "</text><text class='soft' x='" << kRight + 56 << "' y='" << y + 13 << "'>"
-        << escaped(shortened(row->best.name, 38)) << "</text>";
+        << escaped(shortened(row->best.name, 32)) << "</text>";
     y += kStep;
   }
   svg << "<line class='one' x1='" << axis.at(1) << "' x2='" << axis.at(1) << "' y1='12' y2='" << bottom << "'/></svg>";
@@ -153,7 +153,7 @@ std::string ratio_bars(const std::vector<Row>& rows) {
 constexpr const char* kColours[] = {"var(--ours)", "#d97706", "#059669", "#9333ea", "#dc2626",
                                     "#0891b2",     "#a16207", "#db2777", "#65a30d", "#64748b"};
 
-// Time of each rival over the number of threads.
+// Time of each rival over the number in the cases' names.
 std::string scaling(const Case& of, const Results& results) {
   struct Line {
     const Rival* rival;
@@ -189,7 +189,6 @@ std::string scaling(const Case& of, const Results& results) {
     svg << "<text class='soft' text-anchor='middle' x='" << x.at(threads) << "' y='" << kBottom + 16 << "'>" << threads
         << "</text>";
   }
-  svg << "<text class='soft' text-anchor='middle' x='185' y='" << kBottom + 32 << "'>threads</text>";
   for (std::size_t i = 0; i < lines.size(); ++i) {
     const char* const colour = kColours[i % std::size(kColours)];
     svg << "<polyline fill='none' stroke='" << colour << "' stroke-width='" << (i == 0 ? 3 : 1.5) << "' points='";
@@ -313,7 +312,9 @@ void write_page(const Report& report, const std::string& folder) {
       if (contest.of->module == module) delays += latencies(contest, report.results);
     }
     if (!lines.empty())
-      html << "<p class=note>Time of a turn over the number of threads:</p><div class=pair>" << lines << "</div>\n";
+      html << "<p class=note>Time of a turn over the number behind the slash (of threads, workers, connections, ranks "
+              "or bytes):</p><div class=pair>"
+           << lines << "</div>\n";
     if (!delays.empty()) {
       html << "<p class=note>The median turn (large dot), the 99th percentile (bar), the worst (small dot):</p>"
            << delays << '\n';
